@@ -1,0 +1,1 @@
+"""Scenarios, runs, figures and the command line."""

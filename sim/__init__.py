@@ -1,0 +1,1 @@
+"""The market: its rules, its tables and its clock."""

@@ -1,0 +1,1 @@
+"""Behind the wall: the compiled kernels and the tables they work on."""

@@ -1,0 +1,1 @@
+"""The plain twins: the same rules in slow, obvious Python, for the kernels to be compared with."""

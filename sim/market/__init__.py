@@ -1,1 +1,1 @@
-"""Behind the wall: the compiled kernels and the tables they work on."""
+"""Behind the wall: the market's tables and the compiled kernels that work on them, one institution a file."""

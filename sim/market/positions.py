@@ -67,11 +67,8 @@ def trade(world: World, account: int, ticker: int, lots: int, value_uusd: int) -
 
 @kernel
 def proportion(whole: int, part: int, of: int) -> int:
-    """`whole` x part / of rounded towards minus infinity, without overflow for |part| <= |of| < 2^31 x 10^6."""
+    """`whole` x part / of rounded towards minus infinity, for 0 <= part / of <= 1 and |of| < 2^31."""
     if of < 0:
         part, of = -part, -of
-    quotient, rest = whole // of, whole % of
-    share = quotient * part
-    if rest < 2_000_000_000 and part < 4_000_000_000:
-        return share + rest * part // of
-    return share + int(float(rest) * (float(part) / float(of)))
+    assert 0 <= part <= of < 1 << 31
+    return whole // of * part + whole % of * part // of

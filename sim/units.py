@@ -1,7 +1,8 @@
 """What an integer means, and how people write it: "0.25 %", "8h", "$10,000", "20x".
 
-Everything owned or set is a whole number of a smallest piece. :func:`read` turns a person's text into that number exactly
-(by way of fractions, never floats) or refuses with a sentence; :func:`write` is its inverse: ``read(write(n)) == n``.
+Everything owned or set is a whole number of a smallest piece. :func:`read` turns a person's text into that number
+exactly (by way of fractions, never floats) or refuses with a sentence; :func:`write` is its inverse:
+``read(write(n)) == n``.
 
 ==================  =============================  =====================================================
 unit                one is                         written as
@@ -21,8 +22,8 @@ unit                one is                         written as
 ``instant``         a microsecond since 1970 UTC   "2026-03-06 09:30" in New York
 ==================  =============================  =====================================================
 
-A bare number is accepted where only one thing can be meant (dollars, shares, leverage, a count). A rate or a duration must
-say its unit, because "0.25" may be a quarter or a quarter of a percent; zero needs none.
+A bare number is accepted where only one thing can be meant (dollars, shares, leverage, a count). A rate or a duration
+must say its unit, because "0.25" may be a quarter or a quarter of a percent; zero needs none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _LIMIT = 2**63
 
 
 class UnitError(ValueError):
-    """A text that is not a value of its unit; the message is one sentence that says what was given and what is allowed."""
+    """A text that is not a value of its unit; the message is one sentence: what was given and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,11 @@ class Instrument:
 
     @property
     def unit_uusd(self) -> int:
-        """Micro-USD moved by one lot when the price moves one tick: a whole number, or the instrument cannot be kept exactly."""
+        """Micro-USD moved by one lot when the price moves one tick; must be whole, so that costs are exact."""
         unit, rest = divmod(self.tick_uusd * self.lot_ushares, 10**6)
         if rest or unit <= 0:
-            raise UnitError(
-                f"{self.name}: tick {write(self.tick_uusd, 'usd_per_share')} times lot {write(self.lot_ushares, 'ushares')} "
-                "is not a whole number of millionths of a dollar"
-            )
+            tick, lot = _write_uusd(self.tick_uusd, None), _write_ushares(self.lot_ushares, None)
+            raise UnitError(f"{self.name}: tick {tick} times lot {lot} is not a whole number of millionths of a dollar")
         return unit
 
 
@@ -102,7 +101,7 @@ def _decimal(value: Fraction, grouped: bool = False) -> str:
     return f"{sign}{whole:,}{tail}" if grouped else f"{sign}{whole}{tail}"
 
 
-# Rates -------------------------------------------------------------------------------------------------------------------
+# Rates --------------------------------------------------------------------------------------------------------------
 
 _RATES = {"%": 10**7, "percent": 10**7, "bp": 10**5, "bps": 10**5, "ppm": 1000, "ppb": 1}
 
@@ -113,7 +112,8 @@ def _read_ppb(text: str, instrument: Instrument | None) -> int:
         raise UnitError(f"'{text}' is not a rate; write like '0.25 %' or '25 bp'")
     number, word = found
     if not word and number != 0:
-        raise UnitError(f"'{text}' does not say its unit; write '{text} %', or '{_decimal(number * 100)} %' if a fraction is meant")
+        fraction = f"'{_decimal(number * 100)} %' if a fraction is meant"
+        raise UnitError(f"'{text}' does not say its unit; write '{text} %', or {fraction}")
     return _whole(number * _RATES.get(word, 1), text, "1 ppb, the smallest rate (0.0000001 %)")
 
 
@@ -121,7 +121,7 @@ def _write_ppb(value: int, instrument: Instrument | None) -> str:
     return f"{_decimal(Fraction(value, 10**7))} %"
 
 
-# Durations ---------------------------------------------------------------------------------------------------------------
+# Durations ----------------------------------------------------------------------------------------------------------
 
 _DURATIONS = {
     "us": 1, "µs": 1, "μs": 1, "microsecond": 1, "microseconds": 1,
@@ -162,7 +162,7 @@ def _write_us(value: int, instrument: Instrument | None) -> str:
     return f"{value} us"
 
 
-# Money, prices, sizes ----------------------------------------------------------------------------------------------------
+# Money, prices, sizes -----------------------------------------------------------------------------------------------
 
 _SCALES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "m": 10**6, "B": 10**9, "bn": 10**9}
 _MONEY = re.compile(r"([+-]?)\s*(?:\$|US\$|USD)?\s*([\d.,_]+)\s*([kKmM]|B|bn)?\s*(?:USD|dollars?)?")
@@ -200,7 +200,8 @@ def _read_ticks(text: str, instrument: Instrument | None) -> int:
     if instrument is None:
         raise UnitError(f"'{text}' is not a number of ticks; write like '5 ticks'")
     micro = _dollars(text, "a price; write like '$248.37' or '5 ticks'") * 10**6
-    return _whole(micro / instrument.tick_uusd, text, f"the tick of {instrument.name}, {_write_uusd(instrument.tick_uusd, None)}")
+    step = f"the tick of {instrument.name}, {_write_uusd(instrument.tick_uusd, None)}"
+    return _whole(micro / instrument.tick_uusd, text, step)
 
 
 def _write_ticks(value: int, instrument: Instrument | None) -> str:
@@ -236,7 +237,7 @@ def _write_ushares(value: int, instrument: Instrument | None) -> str:
     return f"{_decimal(Fraction(value, 10**6), grouped=True)} shares"
 
 
-# Leverage, counts, plain numbers, yes and no -------------------------------------------------------------------------------
+# Leverage, counts, plain numbers, yes and no ------------------------------------------------------------------------
 
 
 def _read_leverage(text: str, instrument: Instrument | None) -> int:
@@ -291,7 +292,7 @@ def _write_flag(value: int, instrument: Instrument | None) -> str:
     return "true" if value else "false"
 
 
-# Instants ----------------------------------------------------------------------------------------------------------------
+# Instants -----------------------------------------------------------------------------------------------------------
 
 
 def _read_instant(text: str, instrument: Instrument | None) -> int:
@@ -356,6 +357,6 @@ def write(value: int | float, unit: str, instrument: Instrument | None = None, c
     return UNITS[unit].write(value if unit == "real" else int(value), instrument)
 
 
-def key_of(column: str, unit: str) -> str:
+def bare_name(column: str, unit: str) -> str:
     """The name people use for a column: without the unit at its end (``cap_ppb`` is ``cap``)."""
     return column if unit == "choice" else column.removesuffix(UNITS[unit].suffix)

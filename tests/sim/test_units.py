@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhours.sim.units import UNITS, Instrument, UnitError, key_of, read, write
+from offhours.sim.units import UNITS, Instrument, UnitError, bare_name, read, write
 
 TSLAX = Instrument("TSLAx", tick_uusd=10_000, lot_ushares=10_000)
 
@@ -162,7 +162,7 @@ def test_a_rate_is_read_exactly_or_refused_never_rounded(number: object) -> None
 
 
 def test_a_column_is_known_by_its_name_without_the_unit() -> None:
-    assert key_of("cap_ppb", "ppb") == "cap"
-    assert key_of("interval_us", "us") == "interval"
-    assert key_of("leverage_max_milli", "leverage") == "leverage_max"
-    assert key_of("samples", "count") == "samples"
+    assert bare_name("cap_ppb", "ppb") == "cap"
+    assert bare_name("interval_us", "us") == "interval"
+    assert bare_name("leverage_max_milli", "leverage") == "leverage_max"
+    assert bare_name("samples", "count") == "samples"

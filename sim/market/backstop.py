@@ -1,0 +1,106 @@
+"""The backstop: an account with stated capital that takes what the book did not, and trades out of it.
+
+BACK-1  It takes over a whole position at the mark. An account with equity left pays it an edge, never beyond that equity.
+BACK-2  Negative equity at the mark when the last position leaves is the shortfall; the backstop pays it while it has money.
+BACK-3  What it cannot pay nobody pays: bad debt, booked to an account of that name. It never overdraws.
+BACK-4  Its later trading result is kept apart from what it paid.
+BACK-5  It unwinds a share of its position each minute, never further from the mark than a limit.
+"""
+
+from __future__ import annotations
+
+from offhours.sim.compile import kernel
+from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.market.accounts import BACKSTOP, NOBODY, SHORTFALL, TAKEOVER, TAKEOVER_EDGE, USD, amount, transfer
+from offhours.sim.market.clock import clock
+from offhours.sim.market.funding import settle
+from offhours.sim.market.margin import equity, note_change, note_holding
+from offhours.sim.market.matching import ENGINE, IOC, place
+from offhours.sim.market.money import share_down, share_up
+from offhours.sim.market.oracle import oracles, value_at_mark
+from offhours.sim.market.orders import BUY, SELL
+from offhours.sim.market.positions import size as position_size
+from offhours.sim.market.positions import trade as book_position
+
+
+class BackstopRules:
+    """One row: the venue's backstop."""
+
+    capital_uusd: A[int, Knob("$1,000,000", "uusd", "$0", "$1B", "money it starts with", basis="chosen: Kraken states no fund and says that provider capacity is one; not half, because 2.5 % of a $40M open interest is what a mature crypto fund holds; not twice, because then a week-end gap would never reach it")]  # fmt: skip
+    edge_ppb: A[int, Knob("1 %", "ppb", "0 %", "10 %", "what it keeps of the notional it takes over, if there is equity", basis="rule: Kraken position assignment: minimum 0.5 %, maximum 2.5 %, example 1 %")]  # fmt: skip
+    unwind_ppb: A[int, Knob("5 %", "ppb", "0 %", "100 %", "share of its position it trades out of each minute", basis="chosen: half an hour to be mostly out; not half, because inventory would be held through the first hour; not twice, because it would be the largest seller in a cascade it should end")]  # fmt: skip
+    limit_ppb: A[int, Knob("1 %", "ppb", "0.01 %", "20 %", "furthest price from the mark at which it unwinds", basis="chosen: equal to the engine's step limit; not half, because off-hours spreads reach 0.5 %; not twice, because it would move the mark to its cap")]  # fmt: skip
+
+
+class Backstop:
+    """One row: what it took and paid."""
+
+    shortfall_uusd: A[int, Column("i8", "uusd", "negative equity of all accounts when their last position left")]
+    paid_uusd: A[int, Column("i8", "uusd", "part of it the backstop paid")]
+    unpaid_uusd: A[int, Column("i8", "uusd", "part of it nobody paid: bad debt")]
+    edge_uusd: A[int, Column("i8", "uusd", "edges received")]
+    takeovers: A[int, Column("i8", "count", "positions taken over")]
+    exhausted_us: A[int, Column("i8", "us", "when it first could not pay in full, or 0")]
+
+
+backstop_rules = table(BackstopRules)
+backstops = table(Backstop)
+
+
+@kernel
+def take_over(world: World, account: int, ticker: int) -> int:
+    """Take an account's whole position in a ticker at the mark; returns the lots taken, signed (BACK-1)."""
+    lots = position_size(world, account, ticker)
+    assert lots != 0 and account != BACKSTOP
+    settle(world, account, ticker)
+    settle(world, BACKSTOP, ticker)
+    value = value_at_mark(world, ticker, lots)
+    if lots > 0:
+        transfer(world, USD, BACKSTOP, account, value, TAKEOVER)
+    else:
+        transfer(world, USD, account, BACKSTOP, -value, TAKEOVER)
+    book_position(world, account, ticker, -lots, -value)
+    book_position(world, BACKSTOP, ticker, lots, value)
+    note_holding(world, BACKSTOP, ticker)
+    note_change(world, BACKSTOP)
+    note_change(world, account)
+    edge = max(0, min(share_down(abs(value), backstop_rules(world)[0].edge_ppb), equity(world, account)))
+    transfer(world, USD, account, BACKSTOP, edge, TAKEOVER_EDGE)
+    b = backstops(world)[0]
+    b.edge_uusd += edge
+    b.takeovers += 1
+    return lots
+
+
+@kernel
+def absorb(world: World, account: int) -> int:
+    """Bring an account without positions and with negative dollars to zero; returns the shortfall (BACK-2, BACK-3)."""
+    missing = max(0, -amount(world, account, USD))
+    if missing == 0:
+        return 0
+    paid = min(missing, max(0, equity(world, BACKSTOP)))
+    transfer(world, USD, BACKSTOP, account, paid, SHORTFALL)
+    transfer(world, USD, NOBODY, account, missing - paid, SHORTFALL)
+    b = backstops(world)[0]
+    b.shortfall_uusd += missing
+    b.paid_uusd += paid
+    b.unpaid_uusd += missing - paid
+    if paid < missing and b.exhausted_us == 0:
+        b.exhausted_us = clock(world)[0].now_us
+    return missing
+
+
+@kernel
+def unwind(world: World, ticker: int) -> None:
+    """Trade a share of the backstop's position into the book (BACK-5)."""
+    lots = position_size(world, BACKSTOP, ticker)
+    rules = backstop_rules(world)[0]
+    if lots == 0 or rules.unwind_ppb == 0:
+        return
+    mark_ticks = oracles(world)[ticker].mark_ticks
+    away = share_down(mark_ticks, rules.limit_ppb)
+    slice_lots = max(1, share_up(abs(lots), rules.unwind_ppb))
+    if lots > 0:
+        place(world, BACKSTOP, 2 * ticker, SELL, max(1, mark_ticks - away), slice_lots, IOC, ENGINE)
+    else:
+        place(world, BACKSTOP, 2 * ticker, BUY, mark_ticks + away, slice_lots, IOC, ENGINE)

@@ -1,0 +1,327 @@
+"""Margin: what an account is worth, what it must keep, and when it must be looked at again.
+
+MARG-1  Equity = dollars at the venue + sum of quantity x mark + funding accrued.
+MARG-2  Requirements grow by tiers of notional, marginally or on the whole position, by a knob.
+MARG-3  An order is accepted if, after its worst fill, equity covers the initial margin of position plus open orders (the
+        larger side per ticker), the loss of limit prices against the mark, and the fee; otherwise refused.
+MARG-4  An order that only reduces needs no margin.
+MARG-5  An account that changed is looked at once, at the next second; then it sleeps until a mark crosses a price that is
+        safe for any joint move of all its tickers.
+MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from offhours.sim.compile import kernel, lowest_bit
+from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balance_row, balances, transfer
+from offhours.sim.market.book import books
+from offhours.sim.market.clock import clock
+from offhours.sim.market.funding import owed, payable_to_hour
+from offhours.sim.market.money import PPB, share_up
+from offhours.sim.market.oracle import oracles, value_at_mark
+from offhours.sim.market.orders import BUY, open_orders
+from offhours.sim.market.positions import positions
+from offhours.sim.market.triggers import DOWN, UP, arm, disarm
+
+TIERS = 8
+NO_TIER = 1 << 62
+MARGINAL, WHOLE = 0, 1
+
+
+class MarginRules:
+    """Margin of one perp. The tiers themselves are rows of the tier table."""
+
+    leverage_max_milli: A[int, Knob("20x", "leverage", "1x", "150x", "largest leverage an account may open with", basis="rule: Kraken xStocks perps, announced 2026-02-24: up to 20x")]  # fmt: skip
+    maintenance_ppb: A[int, Knob("50 %", "ppb", "1 %", "100 %", "maintenance margin as a share of initial margin where leverage_max binds", basis="rule: Kraken margin schedules: maintenance is half of initial")]  # fmt: skip
+    form: A[int, Knob("marginal", "choice", "", "", "whether a tier's rate counts for the part above its edge or for the whole position", basis="chosen: not stated by the venue; marginal has no jump at an edge; neither half nor twice applies to a choice", choices=("marginal", "whole"))]  # fmt: skip
+
+
+class Tier:
+    """TIERS rows a ticker, by rising notional."""
+
+    from_uusd: A[int, Column("i8", "uusd", "notional at which the tier begins; NO_TIER where there is none")]
+    initial_ppb: A[int, Column("i8", "ppb", "initial margin, share of notional")]
+    maintenance_ppb: A[int, Column("i8", "ppb", "maintenance margin, share of notional")]
+    initial_below_uusd: A[int, Column("i8", "uusd", "initial margin of everything below the tier")]
+    maintenance_below_uusd: A[int, Column("i8", "uusd", "maintenance margin of everything below the tier")]
+
+
+class Watch:
+    """One row an account: what it holds, and whether it waits to be looked at."""
+
+    held: A[int, Column("i8", "bits", "bit k where it may have a position or open orders in ticker k")]
+    dirty: A[int, Column("i8", "flag", "1 where it waits in the list of changed accounts")]
+    frozen: A[int, Column("i8", "flag", "1 while it is being liquidated and may not send orders")]
+
+
+class Changed:
+    """Accounts that changed since the last second; row 0 holds their number."""
+
+    account: A[int, Column("i8", "account", "changed account; in row 0 the count")]
+
+
+margin_rules = table(MarginRules)
+tiers = table(Tier)
+watches = table(Watch)
+changed = table(Changed)
+
+
+def prepare(rows: np.ndarray, leverage_max_milli: int, maintenance_ppb: int) -> None:  # type: ignore[type-arg]
+    """Hold one ticker's tier rows to `leverage_max` and fill in the margin below each tier, in place (MARG-2)."""
+    floor_ppb = -(-PPB * 1000 // leverage_max_milli)
+    for tier in rows:
+        if tier["initial_ppb"] < floor_ppb:
+            tier["initial_ppb"] = floor_ppb
+            tier["maintenance_ppb"] = max(int(tier["maintenance_ppb"]), floor_ppb * maintenance_ppb // PPB)
+    for lower, upper in zip(rows[:-1], rows[1:], strict=True):
+        if upper["from_uusd"] != NO_TIER:
+            width = int(upper["from_uusd"]) - int(lower["from_uusd"])
+            for kind in ("initial", "maintenance"):
+                below = int(lower[f"{kind}_below_uusd"])
+                upper[f"{kind}_below_uusd"] = below + -(-width * int(lower[f"{kind}_ppb"]) // PPB)
+
+
+@kernel
+def tier_row(world: World, ticker: int, notional_uusd: int) -> int:
+    """Row of the tier a notional falls into."""
+    row = ticker * TIERS
+    last = row + TIERS - 1
+    while row < last and notional_uusd >= tiers(world)[row + 1].from_uusd:
+        row += 1
+    return row
+
+
+@kernel
+def initial(world: World, ticker: int, notional_uusd: int) -> int:
+    """Initial margin of a notional, micro-dollars rounded up (MARG-2)."""
+    t = tiers(world)[tier_row(world, ticker, notional_uusd)]
+    if margin_rules(world)[ticker].form == WHOLE:
+        return share_up(notional_uusd, t.initial_ppb)
+    return t.initial_below_uusd + share_up(notional_uusd - t.from_uusd, t.initial_ppb)
+
+
+@kernel
+def maintenance(world: World, ticker: int, notional_uusd: int) -> int:
+    """Maintenance margin of a notional, micro-dollars rounded up (MARG-2)."""
+    t = tiers(world)[tier_row(world, ticker, notional_uusd)]
+    if margin_rules(world)[ticker].form == WHOLE:
+        return share_up(notional_uusd, t.maintenance_ppb)
+    return t.maintenance_below_uusd + share_up(notional_uusd - t.from_uusd, t.maintenance_ppb)
+
+
+@kernel
+def equity(world: World, account: int) -> int:
+    """Equity of an account at the mark, micro-dollars (MARG-1)."""
+    worth = balances(world)[balance_row(world, account, USD)].amount
+    c = clock(world)[0]
+    held = watches(world)[account].held
+    while held != 0:
+        ticker = lowest_bit(held)
+        held &= held - 1
+        lots = positions(world)[account * c.tickers + ticker].size_lots
+        if lots != 0:
+            worth += value_at_mark(world, ticker, lots) - owed(world, account, ticker)
+    return worth
+
+
+@kernel
+def required(world: World, account: int) -> int:
+    """Maintenance margin of all positions of an account, micro-dollars."""
+    total = 0
+    held = watches(world)[account].held
+    while held != 0:
+        ticker = lowest_bit(held)
+        held &= held - 1
+        total += maintenance(world, ticker, notional(world, account, ticker))
+    return total
+
+
+@kernel
+def notional(world: World, account: int, ticker: int) -> int:
+    """Size of a position at the mark, micro-dollars, without sign."""
+    return abs(value_at_mark(world, ticker, positions(world)[account * clock(world)[0].tickers + ticker].size_lots))
+
+
+@kernel
+def gross_notional(world: World, account: int) -> int:
+    """Sum of the notionals of all positions of an account, micro-dollars."""
+    total = 0
+    held = watches(world)[account].held
+    while held != 0:
+        ticker = lowest_bit(held)
+        held &= held - 1
+        total += notional(world, account, ticker)
+    return total
+
+
+@kernel
+def worst_case(world: World, account: int, ticker: int, buy_lots: int, buy_value: int, sell_lots: int, sell_value: int) -> int:  # fmt: skip
+    """Initial margin of a ticker after the worst fill, plus the loss of limit prices against the mark (MARG-3).
+
+    The four last arguments are a new order's, added to what is open. Micro-dollars.
+    """
+    row = account * clock(world)[0].tickers + ticker
+    mine = open_orders(world)[2 * row]
+    lots = positions(world)[row].size_lots
+    mark_ticks, unit = oracles(world)[ticker].mark_ticks, books(world)[2 * ticker].unit_uusd
+    buys, sells = mine.buy_lots + buy_lots, mine.sell_lots + sell_lots
+    largest = max(abs(lots + buys), abs(lots - sells))
+    overpaid = max(0, mine.buy_value + buy_value - buys * mark_ticks)
+    undersold = max(0, sells * mark_ticks - mine.sell_value - sell_value)
+    return initial(world, ticker, largest * mark_ticks * unit) + (overpaid + undersold) * unit
+
+
+@kernel
+def covers(world: World, account: int, ticker: int, side: int, price_ticks: int, lots: int, taker_ppb: int) -> int:
+    """1 where an account may place a perp order (MARG-3, MARG-4)."""
+    t = clock(world)[0].tickers
+    row = account * t + ticker
+    mine = open_orders(world)[2 * row]
+    size = positions(world)[row].size_lots
+    closing = mine.buy_lots if side == BUY else mine.sell_lots
+    if size * side < 0 and lots + closing <= abs(size):
+        return 1
+    unit = books(world)[2 * ticker].unit_uusd
+    needed = share_up(lots * price_ticks * unit, taker_ppb)
+    if side == BUY:
+        needed += worst_case(world, account, ticker, lots, lots * price_ticks, 0, 0)
+    else:
+        needed += worst_case(world, account, ticker, 0, 0, lots, lots * price_ticks)
+    return 1 if needed + initial_needed(world, account, ticker) <= free_equity(world, account) else 0
+
+
+@kernel
+def initial_needed(world: World, account: int, except_ticker: int) -> int:
+    """Initial margin of all positions and open orders of an account but one ticker's (-1: all), micro-dollars."""
+    total = 0
+    held = watches(world)[account].held
+    while held != 0:
+        ticker = lowest_bit(held)
+        held &= held - 1
+        if ticker != except_ticker:
+            total += worst_case(world, account, ticker, 0, 0, 0, 0)
+    return total
+
+
+@kernel
+def free_equity(world: World, account: int) -> int:
+    """Equity less what resting spot orders have reserved, micro-dollars."""
+    return equity(world, account) - balances(world)[balance_row(world, account, USD)].reserved
+
+
+@kernel
+def withdrawable(world: World, account: int) -> int:
+    """Dollars that may leave an account while it keeps its initial margin, micro-dollars."""
+    spare = free_equity(world, account) - initial_needed(world, account, -1)
+    return max(0, min(spare, available(world, account, USD)))
+
+
+@kernel
+def move(world: World, source: int, target: int, dollars: int) -> int:
+    """Move dollars between an account and its bucket; 1 where done, 0 where the source would lack margin (MARG-6)."""
+    assert accounts(world)[source].parent == target or accounts(world)[target].parent == source
+    if dollars > withdrawable(world, source):
+        return 0
+    transfer(world, USD, source, target, dollars, BUCKET)
+    note_change(world, source)
+    note_change(world, target)
+    return 1
+
+
+@kernel
+def note_holding(world: World, account: int, ticker: int) -> None:
+    """Remember that an account may have a position or open orders in a ticker."""
+    watches(world)[account].held |= 1 << ticker
+
+
+@kernel
+def frozen(world: World, account: int) -> int:
+    """1 while an account is being liquidated."""
+    return watches(world)[account].frozen
+
+
+@kernel
+def freeze(world: World, account: int, on: int) -> None:
+    """Forbid (1) or allow (0) an account's own orders."""
+    watches(world)[account].frozen = on
+
+
+@kernel
+def note_change(world: World, account: int) -> None:
+    """Put an account on the list of those to be looked at (MARG-5)."""
+    w = watches(world)[account]
+    if w.dirty == 0:
+        w.dirty = 1
+        changed(world)[0].account += 1
+        changed(world)[changed(world)[0].account].account = account
+
+
+@kernel
+def take_change(world: World) -> int:
+    """Remove and return a changed account, or -1; what it no longer holds is forgotten."""
+    count = changed(world)[0].account
+    if count == 0:
+        return -1
+    changed(world)[0].account = count - 1
+    account = changed(world)[count].account
+    w = watches(world)[account]
+    w.dirty = 0
+    rest = w.held
+    while rest != 0:
+        ticker = lowest_bit(rest)
+        rest &= rest - 1
+        row = account * clock(world)[0].tickers + ticker
+        mine = open_orders(world)[2 * row]
+        if positions(world)[row].size_lots == 0:
+            disarm(world, row + 1)
+            if mine.buy_lots == 0 and mine.sell_lots == 0:
+                w.held ^= 1 << ticker
+    return account
+
+
+@kernel
+def arm_all(world: World, account: int, spare_uusd: int) -> None:
+    """Set the prices at which an account must be looked at again (MARG-5).
+
+    `spare_uusd` is equity minus maintenance margin, positive. Within a relative move x of all marks equity falls by at most x
+    times the sum of notionals, maintenance grows by at most the highest rate times that, and funding takes what is
+    payable until the next full hour, when everybody is looked at anyway.
+    """
+    t = clock(world)[0].tickers
+    exposure, payable = 0.0, 0
+    held = watches(world)[account].held
+    rest = held
+    while rest != 0:
+        ticker = lowest_bit(rest)
+        rest &= rest - 1
+        lots = positions(world)[account * t + ticker].size_lots
+        if lots != 0:
+            exposure += notional(world, account, ticker) * (1.0 + (highest_rate(world, ticker) / PPB if lots < 0 else 0.0))
+            payable += payable_to_hour(world, account, ticker)
+    if exposure == 0.0:
+        return
+    radius = max(0.0, (spare_uusd - payable) / exposure)
+    rest = held
+    while rest != 0:
+        ticker = lowest_bit(rest)
+        rest &= rest - 1
+        lots = positions(world)[account * t + ticker].size_lots
+        mark_ticks = oracles(world)[ticker].mark_ticks
+        distance = 1 + int(min(radius, 1.0e6) * mark_ticks * 0.999999)
+        if lots > 0:
+            arm(world, account * t + ticker + 1, ticker, DOWN, mark_ticks - distance)
+        elif lots < 0:
+            arm(world, account * t + ticker + 1, ticker, UP, mark_ticks + distance)
+
+
+@kernel
+def highest_rate(world: World, ticker: int) -> int:
+    """Maintenance rate of the last tier, ppb: no position needs more of what is added to it."""
+    row = ticker * TIERS
+    last = row + TIERS - 1
+    while row < last and tiers(world)[row + 1].from_uusd != NO_TIER:
+        row += 1
+    return tiers(world)[row].maintenance_ppb

@@ -260,6 +260,14 @@ def note_change(world: World, account: int) -> None:
 
 
 @kernel
+def note_everybody(world: World) -> None:
+    """At a full hour funding was settled: everybody with a position is looked at again."""
+    for account in range(clock(world)[0].accounts):
+        if watches(world)[account].held != 0:
+            note_change(world, account)
+
+
+@kernel
 def take_change(world: World) -> int:
     """Remove and return a changed account, or -1; what it no longer holds is forgotten."""
     count = changed(world)[0].account

@@ -9,7 +9,7 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.clock import clock
-from offhours.sim.market.matching import ACCEPTED, POOL_FULL, refuse
+from offhours.sim.market.matching import ACCEPTED, GONE, MARKET, POOL_FULL, place, refuse
 from offhours.sim.market.oracle import oracles
 from offhours.sim.market.triggers import DOWN, UP, arm, disarm
 
@@ -99,3 +99,14 @@ def drop_all(world: World, account: int) -> int:
         drop(world, stop_lists(world)[account].head)
         number += 1
     return number
+
+
+@kernel
+def fired(world: World, row: int, account: int) -> int:
+    """The order of a stop whose price was reached arrives as a market order; the stop is gone (STOP-1, STOP-2)."""
+    s = stops(world)[row]
+    if s.account != account:
+        return refuse(world, GONE)
+    ticker, side, lots, flags = s.ticker, s.side, s.size_lots, s.flags
+    drop(world, row)
+    return place(world, account, 2 * ticker, side, 0, lots, MARKET, flags)

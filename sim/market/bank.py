@@ -1,0 +1,131 @@
+"""The bank: dollars between the outside world, the broker and the venue, with a delay.
+
+BANK-1  Dollars leave at once and arrive later; on the way they belong to the outside world's account.
+BANK-2  A wire between broker and venue, and a deposit by wire, counts its delay in bank hours only.
+BANK-3  A deposit in stablecoin arrives at any hour, where the venue takes it.
+BANK-4  What leaves the venue leaves initial margin covered.
+"""
+
+from __future__ import annotations
+
+from offhours.sim.compile import kernel
+from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.market.accounts import BROKER_USD, DEPOSIT, OUTSIDE, USD, available, transfer
+from offhours.sim.market.clock import clock
+from offhours.sim.market.margin import note_change, withdrawable
+from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, NOT_ENOUGH_FUNDS, QUEUE_FULL, refuse
+
+WIRE_IN, STABLECOIN_IN, WIRE_OUT, TO_BROKER, TO_VENUE = 0, 1, 2, 3, 4
+NEVER = 1 << 62
+
+
+class BankRules:
+    """One row: how dollars travel."""
+
+    wire_us: A[int, Knob("2 h", "us", "0 s", "10 days", "time a wire takes, counted in bank hours", basis="chosen: same-day wires of a prime broker; not half, because compliance checks are manual; not twice, because Monday's open would find every desk unfunded")]  # fmt: skip
+    stablecoin_us: A[int, Knob("10 min", "us", "0 s", "10 days", "time a stablecoin deposit takes, at any hour", basis="chosen: confirmations of a few chains and a credit check; not half, because Ethereum finality alone is 13 minutes; not twice, because Solana transfers credit within a minute")]  # fmt: skip
+    stablecoin: A[int, Knob("yes", "flag", "no", "yes", "whether the venue takes stablecoin as dollars", basis="rule: Kraken futures take stablecoins as collateral; their haircut is not modelled")]  # fmt: skip
+
+
+class BankHours:
+    """One row per bank day: when wires move."""
+
+    open_us: A[int, Column("i8", "us", "first instant")]
+    close_us: A[int, Column("i8", "us", "end")]
+
+
+class Pending:
+    """Dollars on the way; row 0 holds their number in `amount` and the earliest arrival in `due_us`."""
+
+    due_us: A[int, Column("i8", "us", "when they arrive")]
+    account: A[int, Column("i8", "account", "who receives them")]
+    asset: A[int, Column("i8", "asset", "USD at the venue or at the broker")]
+    amount: A[int, Column("i8", "uusd", "how many")]
+
+
+bank_rules = table(BankRules)
+bank_hours = table(BankHours)
+pendings = table(Pending)
+
+
+@kernel
+def begin(world: World) -> None:
+    """Nothing is on the way."""
+    pendings(world)[0].due_us = NEVER
+
+
+@kernel
+def arrival_us(world: World, route: int) -> int:
+    """When dollars sent now arrive by a route, or NEVER where no bank day is left (BANK-2, BANK-3)."""
+    now_us = clock(world)[0].now_us
+    rules = bank_rules(world)[0]
+    if route == STABLECOIN_IN:
+        return now_us + rules.stablecoin_us
+    left = rules.wire_us
+    for row in range(len(bank_hours(world))):
+        day = bank_hours(world)[row]
+        begin_us = max(now_us, day.open_us)
+        if begin_us < day.close_us:
+            if begin_us + left <= day.close_us:
+                return begin_us + left
+            left -= day.close_us - begin_us
+    return NEVER
+
+
+@kernel
+def send_dollars(world: World, account: int, route: int, dollars: int) -> int:
+    """Send dollars by a route. ACCEPTED or a refusal."""
+    count = pendings(world)[0].amount
+    if dollars <= 0:
+        return refuse(world, BAD_SIZE)
+    if count + 1 >= len(pendings(world)):
+        return refuse(world, QUEUE_FULL)
+    if route == STABLECOIN_IN and bank_rules(world)[0].stablecoin == 0:
+        return refuse(world, NOT_ENOUGH_FUNDS)
+    if (route == WIRE_OUT or route == TO_BROKER) and dollars > withdrawable(world, account):
+        return refuse(world, NOT_ENOUGH_FUNDS)
+    if route == TO_VENUE and dollars > available(world, account, BROKER_USD):
+        return refuse(world, NOT_ENOUGH_FUNDS)
+    if route == TO_VENUE:
+        transfer(world, BROKER_USD, account, OUTSIDE, dollars, DEPOSIT)
+    elif route == WIRE_OUT or route == TO_BROKER:
+        transfer(world, USD, account, OUTSIDE, dollars, DEPOSIT)
+        note_change(world, account)
+    if route == WIRE_OUT:
+        return ACCEPTED
+    row = count + 1
+    p = pendings(world)[row]
+    p.due_us = arrival_us(world, route)
+    p.account = account
+    p.asset = BROKER_USD if route == TO_BROKER else USD
+    p.amount = dollars
+    pendings(world)[0].amount = row
+    if p.due_us < pendings(world)[0].due_us:
+        pendings(world)[0].due_us = p.due_us
+    return ACCEPTED
+
+
+@kernel
+def deliver(world: World) -> None:
+    """Credit what has arrived by now."""
+    now_us = clock(world)[0].now_us
+    if pendings(world)[0].due_us > now_us:
+        return
+    earliest = NEVER
+    row, count = 1, pendings(world)[0].amount
+    while row <= count:
+        p = pendings(world)[row]
+        if p.due_us <= now_us:
+            transfer(world, p.asset, OUTSIDE, p.account, p.amount, DEPOSIT)
+            note_change(world, p.account)
+            last = pendings(world)[count]
+            p.due_us = last.due_us
+            p.account = last.account
+            p.asset = last.asset
+            p.amount = last.amount
+            count -= 1
+        else:
+            earliest = min(earliest, p.due_us)
+            row += 1
+    pendings(world)[0].amount = count
+    pendings(world)[0].due_us = earliest

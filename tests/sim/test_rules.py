@@ -1,0 +1,261 @@
+"""Layers of text become one value: later layers win, one ticker wins over all, and each mistake is one sentence."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offhours.sim import rules as door
+from offhours.sim.declare import A, Knob, table
+from offhours.sim.market import book, margin
+from offhours.sim.rules import SECTIONS, Layer, Mistake, Rules, Section, Venue, resolve
+
+
+class ToyRules:
+    """A room of three knobs."""
+
+    cap_ppb: A[int, Knob("0.25 %", "ppb", "0 %", "4 %", "largest rate", basis="chosen: for a test")]
+    interval_us: A[int, Knob("1h", "us", "1 min", "8h", "time between two rates", basis="chosen: for a test")]
+    step_ticks: A[int, Knob("$0.50", "ticks", "", "", "a price step", basis="chosen: for a test")]
+    speed: A[float, Knob("0.1", "real", "0", "", "a plain number", basis="chosen: for a test")]
+
+
+def check(rules: SimpleNamespace) -> tuple[str, str] | None:
+    if rules.cap_ppb == 40_000_000 and rules.interval_us == 28_800_000_000:
+        return ("cap_ppb", "4 % needs an interval below 8h")
+    return None
+
+
+toys = table(ToyRules)
+TOYS: Mapping[str, Section] = {
+    "perp.book": SECTIONS["perp.book"],
+    "token.book": SECTIONS["token.book"],
+    "toy": Section(toys),
+    "perp.margin": SECTIONS["perp.margin"],
+}
+ALL = ("AAPLx", "SPYx", "TSLAx")
+
+
+def venue(text: str = "") -> Venue:
+    document = door.read_toml(text, "toy.toml")
+    return Venue("toy", "Toy", datetime.date(2026, 1, 1), "toy.toml", document, document.get("sources", {}))
+
+
+def build(
+    text: str = "",
+    *,
+    asset: Mapping[str, str] | None = None,
+    scenario: str = "",
+    sets: Mapping[str, str] | None = None,
+    tickers: tuple[str, ...] = ("TSLAx", "SPYx"),
+) -> Rules:
+    scenario_document = door.read_toml(scenario, "mine.toml")
+    scenario_layer = door.read_layer(scenario_document, "scenario", "mine.toml", ALL, sections=TOYS)
+    changes = door.set_layer((sets or {}).items(), ALL, TOYS)
+
+    def assets(ticker: str) -> dict[str, Any]:
+        return door.read_toml((asset or {}).get(ticker, ""), f"{ticker}.toml")
+
+    return resolve(
+        venue(text), tickers, scenario_layer, changes, sections=TOYS, assets=assets, all_tickers=ALL,
+        classes=door.read_classes(scenario_document, "mine.toml"),
+    )  # fmt: skip
+
+
+def caps(rules: Rules) -> list[int]:
+    return [int(cap) for cap in rules[toys]["cap_ppb"]]
+
+
+def test_a_later_layer_wins_over_an_earlier_one() -> None:
+    of_venue = "[toy]\ncap = { value = '0.5 %', source = 'a page' }"
+    assert caps(build()) == [2_500_000] * 2
+    assert caps(build(of_venue)) == [5_000_000] * 2
+    assert caps(build(of_venue, asset={"SPYx": "[toy]\ncap = '1 %'"})) == [5_000_000, 10_000_000]
+    scenario = "[toy]\ncap = '2 %'"
+    assert caps(build(of_venue, asset={"SPYx": "[toy]\ncap = '1 %'"}, scenario=scenario)) == [20_000_000] * 2
+    assert caps(build(of_venue, scenario=scenario, sets={"toy.cap": "3 %"})) == [30_000_000] * 2
+
+
+def test_one_ticker_wins_over_all_within_a_layer_but_not_over_a_later_layer() -> None:
+    scenario = "[toy]\ncap = '2 %'\n[asset.TSLAx.toy]\ncap = '1 %'"
+    assert caps(build(scenario=scenario)) == [10_000_000, 20_000_000]
+    assert caps(build(scenario=scenario, sets={"toy.cap": "3 %"})) == [30_000_000] * 2
+    assert caps(build(scenario=scenario, sets={"toy.cap": "3 %", "SPYx.toy.cap": "4 %"})) == [30_000_000, 40_000_000]
+
+
+def test_each_value_remembers_its_text_and_who_said_it() -> None:
+    rules = build("[sources]\npage = 'Support page, 2026'\n[toy]\ncap = { value = '50 bp', source = 'page' }")
+    setting = rules.setting("toy.cap", "SPYx")
+    assert (setting.text, setting.value) == ("0.5 %", 5_000_000)
+    assert setting.origin == door.Origin("venue", "toy.toml", "Support page, 2026")
+    assumed = build("[toy]\ncap = { value = '50 bp', assumed = true, reason = 'no source' }").setting("toy.cap")
+    assert assumed.origin.assumed and assumed.origin.source == "no source"
+    assert rules.setting("toy.interval").origin.layer == "default"
+
+
+def test_differences_are_against_the_venues_own_file() -> None:
+    rules = build("[toy]\ncap = '1 %'", sets={"toy.cap": "2 %", "SPYx.toy.interval": "8h", "toy.speed": "0.1"})
+    found = [(d.name, d.ticker, d.venue_text, d.text) for d in rules.differences()]
+    assert found == [("toy.cap", "", "1 %", "2 %"), ("toy.interval", "SPYx", "1 h", "8 h")]
+
+
+def test_prices_are_counted_in_the_tickers_own_ticks() -> None:
+    rules = build("[perp.book]\ntick = '$0.01'\n[asset.SPYx.perp.book]\ntick = '$0.10'")
+    assert [int(t) for t in rules[toys]["step_ticks"]] == [50, 5]
+    assert rules.instrument("SPYx").tick_uusd == 100_000
+    assert rules.instrument("SPYx", "token").tick_uusd == 10_000
+
+
+def test_perp_and_token_books_are_rows_of_one_table() -> None:
+    rules = build("[perp.book]\nband = '10 %'\n[token.book]\nband = '5 %'")
+    assert [int(b) for b in rules[book.book_rules]["band_ppb"]] == [100_000_000, 50_000_000] * 2
+
+
+def test_the_digest_is_of_the_numbers_not_of_the_words() -> None:
+    one = build("[toy]\ncap = '0.5 %'")
+    assert one.digest() == build(sets={"toy.cap": "50 bp"}).digest()
+    assert one.digest() != build().digest()
+    assert one.digest() != build("[toy]\ncap = '0.5 %'", tickers=("SPYx", "TSLAx")).digest()
+
+
+def test_arrays_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        build()[toys]["cap_ppb"][0] = 1
+
+
+CLASS_D = """
+[margin_class.D]
+tiers = [
+    { from = "$0", initial = "5 %", maintenance = "2.5 %" },
+    { from = "$10,000", initial = "10 %", maintenance = "5 %" },
+]
+[perp.margin]
+class = "D"
+"""
+CLASS_E = "[margin_class.E]\ntiers = [{ from = '$0', initial = '10 %', maintenance = '5 %' }]\n"
+
+
+def test_a_margin_class_fills_the_tier_table() -> None:
+    tiers = build(CLASS_D)[margin.tiers]
+    assert len(tiers) == 2 * margin.TIERS
+    assert list(tiers["from_uusd"][:3]) == [0, 10_000_000_000, margin.NO_TIER]
+    assert list(tiers["initial_ppb"][:2]) == [50_000_000, 100_000_000]
+    assert list(tiers["maintenance_ppb"][:2]) == [25_000_000, 50_000_000]
+    # Initial margin of the first $10,000 is $500.
+    assert tiers["initial_below_uusd"][1] == 500_000_000
+    assert np.array_equal(tiers[: margin.TIERS], tiers[margin.TIERS :])
+
+
+def test_a_lower_leverage_raises_the_margin_of_the_tiers() -> None:
+    tiers = build(CLASS_D, sets={"TSLAx.perp.margin.leverage_max": "5"})[margin.tiers]
+    assert list(tiers["initial_ppb"][:2]) == [200_000_000, 200_000_000]
+    assert tiers["initial_ppb"][margin.TIERS] == 50_000_000
+
+
+def test_a_scenario_may_bring_its_own_margin_class() -> None:
+    rules = build(CLASS_D, scenario="[perp.margin]\nclass = 'E'\n" + CLASS_E)
+    assert rules[margin.tiers]["initial_ppb"][0] == 100_000_000
+    assert rules.setting("perp.margin.class").text == "E"
+    assert [d.name for d in rules.differences()] == ["perp.margin.class"]
+
+
+def test_who_speaks_last_must_be_possible_and_who_spoke_earlier_is_limited() -> None:
+    earlier = CLASS_D + "leverage_max = '20x'\n" + CLASS_E
+    rules = build(earlier, sets={"perp.margin.class": "E"})
+    assert rules[margin.tiers]["initial_ppb"][0] == 100_000_000
+    with pytest.raises(Mistake, match="at most 10x, the most that margin class E lends"):
+        build(earlier, scenario="[perp.margin]\nclass = 'E'\nleverage_max = '20x'")
+
+
+MISTAKES = [
+    ({"scenario": "[toy]\ncapp = '1 %'"}, "mine.toml: toy.capp: there is no such knob; did you mean toy.cap?"),
+    ({"sets": {"perp.toy.cap": "1 %"}}, "--set: perp.toy.cap: there is no such knob; did you mean toy.cap?"),
+    ({"sets": {"TSLA.toy.cap": "1 %"}}, "--set: TSLA.toy.cap: there is no ticker 'TSLA'; there are AAPLx, SPYx, TSLAx"),
+    ({"scenario": "[asset.TSLA.toy]\ncap = '1 %'"}, "mine.toml: asset: there is no ticker 'TSLA'"),
+    ({"tickers": ("TSLA",)}, "tickers: there is no ticker 'TSLA'"),
+    ({"sets": {"toy.cap": "5 %"}}, "--set: toy.cap: '5 %' is not between 0 % and 4 % (cap: largest rate)"),
+    ({"sets": {"toy.speed": "-1"}}, "--set: toy.speed: '-1' is below 0"),
+    ({"sets": {"toy.cap": "8h"}}, "--set: toy.cap: '8h' is not a rate; write like '0.25 %' or '25 bp' (cap"),
+    ({"scenario": "[toy]\ncap = 0.25"}, "'0.25' does not say its unit; write '0.25 %', or '25 %' if a"),
+    ({"sets": {"toy.interval": "8 hours 3"}}, "'8 hours 3' is not a duration; write like '8h' or '30 s'"),
+    ({"sets": {"toy.step": "$0.005"}}, "'$0.005' is finer than the tick of TSLAx, $0.01"),
+    ({"sets": {"toy.cap": "4 %", "toy.interval": "8h"}}, "toy.cap: 4 % needs an interval below 8h (cap: largest rate)"),
+    ({"sets": {"perp.margin.leverage_max": "50x"}}, "perp.margin.leverage_max = '50x': at most 20x, the most that"),
+    ({"sets": {"perp.margin.class": "Z"}}, "there is no margin class 'Z'; there are flat"),
+    ({"sets": {"perp.book.tick": "$0.0001", "perp.book.lot": "0.001"}}, "is not a whole number of millionths"),
+    ({"scenario": "[toy\ncap = 1"}, "mine.toml: is not TOML"),
+    ({"scenario": "[toy]\ncap = { value = '1 %', sauce = 'x' }"}, "is written as a value or as { value = ..., source"),
+    ({"scenario": "[margin_class.X]\ntiers = [{ from = '$1', initial = '5 %', maintenance = '1 %' }]"}, "begin at $0"),
+    ({"scenario": "[margin_class.X]\ntiers = [{ from = '$0', initial = '5 %', maintenance = '6 %' }]"}, "lies betw"),
+    ({"scenario": "[margin_class.X]\ntiers = []"}, "margin_class.X: needs tiers = [...], one to 8 of them"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "sentence"), MISTAKES)
+def test_each_mistake_is_one_sentence(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Mistake) as mistake:
+        build(**given)
+    assert sentence in str(mistake.value)
+    assert "\n" not in str(mistake.value)
+
+
+def test_a_mistake_carries_its_parts() -> None:
+    with pytest.raises(Mistake) as mistake:
+        build(sets={"toy.cap": "5 %"})
+    assert (mistake.value.file, mistake.value.knob, mistake.value.given) == ("--set", "toy.cap", "5 %")
+    assert mistake.value.meaning == "largest rate"
+
+
+def test_a_venue_that_does_not_exist_is_named_with_those_that_do() -> None:
+    with pytest.raises(Mistake, match=r"there is no venue 'kracken'; there are .*kraken"):
+        door.read_venue("kracken")
+
+
+@pytest.mark.parametrize("named", door.knobs().values(), ids=lambda n: n.name)
+def test_each_knob_of_the_market_has_a_meaning_a_basis_and_a_default_in_its_range(named: door.Named) -> None:
+    knob = named.knob
+    assert knob.meaning
+    kind, _, reason = knob.basis.partition(": ")
+    assert kind in ("rule", "measured", "literature", "chosen") and reason
+    if kind == "chosen":
+        alternatives = reason.count("not ") + 2 * ("neither" in reason or "no half" in reason)
+        assert alternatives >= 2, "a chosen value says why not half and why not twice"
+    if named.name != door.CLASS:
+        given = door.Given(knob.default, door.Origin("default"))
+        door.read_knob(knob, given, named.name, door.Instrument("any", 10_000, 10_000))
+
+
+LAUNCH_SET = ("AAPLx", "CRCLx", "GLDx", "GOOGLx", "HOODx", "MSTRx", "NVDAx", "QQQx", "SPYx", "TSLAx")
+
+
+def test_kraken_names_a_source_or_a_reason_for_every_value() -> None:
+    kraken = door.read_venue("kraken")
+    assert kraken.effective == datetime.date(2026, 4, 29)
+    layer: Layer = door.read_layer(kraken.document, "venue", kraken.file, LAUNCH_SET)
+    bare = [name for name, given in layer.items() if len(given.origin.source) < 15]
+    assert layer and not bare
+    documents = kraken.sources.values()
+    unresolved = [n for n, g in layer.items() if not g.origin.assumed and g.origin.source not in documents]
+    assert not unresolved
+
+
+def test_kraken_is_what_its_documents_say() -> None:
+    rules = resolve("kraken", ("TSLAx", "SPYx"), assets=lambda ticker: {}, all_tickers=LAUNCH_SET)
+    assert rules.instrument("TSLAx").tick_uusd == 10_000
+    assert rules.instrument("SPYx").tick_uusd == 100_000
+    assert rules.instrument("SPYx").lot_ushares == 1_000
+    assert rules.setting("perp.funding.cap").text == "0.25 %"
+    assert rules.setting("perp.funding.divisor").value == 24
+    assert rules.setting("perp.oracle.premium_cap").text == "1 %"
+    assert rules.setting("perp.margin.class").text == "D"
+    # Class D of the multi-collateral schedule: 20x, 10x, 5x, 3.33x, 2x from $0, 10k, 250k, 500k, 2M.
+    tiers = rules[margin.tiers][:6]
+    assert list(tiers["from_uusd"][:5]) == [0, 10_000 * 10**6, 250_000 * 10**6, 500_000 * 10**6, 2_000_000 * 10**6]
+    assert list(tiers["initial_ppb"][:5]) == [50_000_000, 100_000_000, 200_000_000, 300_000_000, 500_000_000]
+    assert list(tiers["maintenance_ppb"][:5]) == [25_000_000, 50_000_000, 100_000_000, 150_000_000, 250_000_000]
+    assert not rules.differences()

@@ -1,18 +1,19 @@
 """exp, log, power and the inverse normal: the same bits on every machine.
 
-The C library's exp, log and pow differ between processors (a fused multiply-add changes the last bit), and numpy's differ from
-both. These kernels are made only of ``+ - * /``, ``sqrt``, comparison, ``floor``, ``frexp`` and ``ldexp``, which IEEE 754 fixes to
-the bit, in a fixed order; so compiled, uncompiled and on another processor they give the same number. Each is within about one
-unit in the last place of the true value.
+The C library's exp, log and pow differ between processors (a fused multiply-add changes the last bit), and numpy's
+differ from both. These kernels are made only of ``+ - * /``, ``sqrt``, comparison, ``floor``, ``frexp`` and
+``ldexp``, which IEEE 754 fixes to the bit, in a fixed order; so compiled, uncompiled and on another processor they
+give the same number. exp, log and power are within one unit in the last place of the true value, the inverse normal
+within eight.
 
-Arguments are asserted, not repaired: a NaN, a logarithm of zero or an exp that overflows is a mistake of the caller. The one
-saturation is downwards: a result below the smallest normal number (2.2e-308) is 0.0, whether or not the processor keeps
-subnormal numbers.
+Arguments are asserted, not repaired: a NaN, a logarithm of zero or an exp that overflows is a mistake of the caller.
+The one saturation is downwards: exp below `EXP_LOWEST` is 0.0 (and power alike), so that no result depends on whether
+the processor keeps subnormal numbers.
 
-Methods: argument reduction as in fdlibm (Sun Microsystems, 1993; e_exp.c, e_log.c) with plain Taylor coefficients; products and
-quotients in two parts after T. J. Dekker, "A floating-point technique for extending the available precision", Numerische
-Mathematik 18 (1971), 224-242; the inverse normal is M. J. Wichura, "Algorithm AS 241: the percentage points of the normal
-distribution", Applied Statistics 37 (1988), 477-484, routine PPND16.
+Methods: argument reduction as in fdlibm (Sun Microsystems, 1993; e_exp.c, e_log.c) with plain Taylor coefficients;
+products and quotients in two parts after T. J. Dekker, "A floating-point technique for extending the available
+precision", Numerische Mathematik 18 (1971), 224-242; the inverse normal is M. J. Wichura, "Algorithm AS 241: the
+percentage points of the normal distribution", Applied Statistics 37 (1988), 477-484, routine PPND16.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _exp_of_sum(x: float, rest: float) -> float:
     middle = (_E6 + _E7 * r) + (_E8 + _E9 * r) * z
     far = (_E10 + _E11 * r) + (_E12 + _E13 * r) * z
     curve = near + (middle + far * w) * w
-    return ldexp(1.0 + (r + (low + z * curve)), int(doublings))
+    return ldexp(1.0 + (r + (low + z * curve)), doublings)
 
 
 @kernel

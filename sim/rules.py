@@ -68,7 +68,7 @@ class Mistake(Exception):
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """", did you mean X?" for the most similar of `words`, or nothing where none is similar."""
+    """The words "; did you mean X?" for the most similar of `words`, or nothing where none is similar."""
     words = sorted(words)
     found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if not found:
@@ -402,16 +402,12 @@ class Rules:
     tickers: tuple[str, ...]
     settings: Mapping[tuple[str, str], Setting] = field(repr=False)
     sections: Mapping[str, Section] = field(repr=False)
-    _arrays: Mapping[Accessor, np.ndarray[Any, Any]] = field(repr=False)
+    arrays: Mapping[Accessor, np.ndarray[Any, Any]] = field(repr=False)
+    """The rows of each rules table and of the tier table, read-only."""
 
     def __getitem__(self, accessor: Accessor) -> np.ndarray[Any, Any]:
-        """The rows of a rules table (or of the tier table), read-only."""
-        return self._arrays[accessor]
-
-    @property
-    def tables(self) -> tuple[Accessor, ...]:
-        """The tables that these rules fill."""
-        return tuple(self._arrays)
+        """The rows of one table."""
+        return self.arrays[accessor]
 
     def setting(self, name: str, ticker: str = "") -> Setting:
         """A knob's setting, by name (for the first ticker where none is named)."""
@@ -425,7 +421,7 @@ class Rules:
     def digest(self) -> str:
         """SHA-256 over the resolved numbers: equal for rules that make the same market, however they were written."""
         digest = hashlib.sha256(",".join(self.tickers).encode())
-        for accessor, rows in self._arrays.items():
+        for accessor, rows in self.arrays.items():
             update_digest(digest, spec_of(accessor), rows)
         return digest.hexdigest()
 
@@ -486,9 +482,7 @@ class _Resolution:
         self.knobs = knobs(sections)
         self.settings: dict[tuple[str, str], Setting] = {}
         count = len(tickers_used)
-        self.arrays = {
-            s.accessor: np.zeros(s.rows(count), dtype=spec_of(s.accessor).dtype) for s in sections.values()
-        }
+        self.arrays = {s.accessor: np.zeros(s.rows(count), dtype=spec_of(s.accessor).dtype) for s in sections.values()}
 
     def rules(self) -> Rules:
         """Read every knob of every ticker once; prices and sizes after the steps that they are counted in."""
@@ -546,7 +540,7 @@ class _Resolution:
         return Instrument(ticker, int(row["tick_uusd"]), int(row["lot_ushares"]))
 
     def _fill_tiers(self) -> None:
-        """Write each ticker's class into the tier table, held to its largest leverage."""
+        """Write each ticker's class into the tier table; :func:`margin.prepare` holds it to the largest leverage."""
         name = "perp.margin.leverage_max"
         table = np.zeros(margin.TIERS * len(self.tickers), dtype=spec_of(margin.tiers).dtype)
         for number, ticker in enumerate(self.tickers):
@@ -565,8 +559,6 @@ class _Resolution:
             for row, tier in zip(own, tiers):
                 row["from_uusd"], row["initial_ppb"] = tier.from_uusd, tier.initial_ppb
                 row["maintenance_ppb"] = tier.maintenance_ppb
-            rules_row = self.arrays[margin.margin_rules][number]
-            margin.prepare(own, int(rules_row["leverage_max_milli"]), int(rules_row["maintenance_ppb"]))
         self.arrays[margin.tiers] = table
 
     def _check_relations(self) -> None:

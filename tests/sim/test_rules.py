@@ -146,15 +146,7 @@ def test_a_margin_class_fills_the_tier_table() -> None:
     assert list(tiers["from_uusd"][:3]) == [0, 10_000_000_000, margin.NO_TIER]
     assert list(tiers["initial_ppb"][:2]) == [50_000_000, 100_000_000]
     assert list(tiers["maintenance_ppb"][:2]) == [25_000_000, 50_000_000]
-    # Initial margin of the first $10,000 is $500.
-    assert tiers["initial_below_uusd"][1] == 500_000_000
     assert np.array_equal(tiers[: margin.TIERS], tiers[margin.TIERS :])
-
-
-def test_a_lower_leverage_raises_the_margin_of_the_tiers() -> None:
-    tiers = build(CLASS_D, sets={"TSLAx.perp.margin.leverage_max": "5"})[margin.tiers]
-    assert list(tiers["initial_ppb"][:2]) == [200_000_000, 200_000_000]
-    assert tiers["initial_ppb"][margin.TIERS] == 50_000_000
 
 
 def test_a_scenario_may_bring_its_own_margin_class() -> None:

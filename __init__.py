@@ -15,7 +15,7 @@ _WHERE = {
     "Simulation": "offhours.sim.simulation:Simulation",
 }
 
-__all__ = ["Simulation", "scenario"]  # noqa: F822 - they come from __getattr__
+__all__ = ["Simulation", "scenario"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,8 @@
 """Make or mend the virtual environment of this checkout: ``environment.py LOCK FOLDER``.
 
-Installs the pinned requirements of LOCK by their hashes, then the project itself, editable. What is already there is left
-alone: a stamp in FOLDER says for which Python, which lock and which files it was made. Written so that a Python too old
-for the project can still read it and say so.
+Installs the pinned requirements of LOCK by their hashes, then the project itself, editable. What is already there is
+left alone: a stamp in FOLDER says for which Python, which lock and which files it was made. Written so that a Python
+too old for the project can still read it and say so.
 """
 
 from __future__ import print_function
@@ -24,8 +24,8 @@ def complaint(version, modules_missing):
     """The one sentence that says why this Python cannot be used, or None."""
     if tuple(version[:2]) < OLDEST:
         return (
-            "offhours needs Python %d.%d or newer and this is Python %d.%d; name another one, like: make run PYTHON=python3.13"
-            % (OLDEST + tuple(version[:2]))
+            "offhours needs Python %d.%d or newer and this is Python %d.%d; "
+            "name another one, like: make run PYTHON=python3.13" % (OLDEST + tuple(version[:2]))
         )
     if modules_missing:
         return (

@@ -11,10 +11,10 @@ A group's knob is a value, a law, or a column of a file::
 
 Luck is keyed by (seed, group, member, knob). Uniform, lognormal and choice are independent draws: a member's value does
 not depend on how many others there are, so a group may grow without changing those who were in it. A Pareto law is
-stratified: member values are the quantiles at (i + 1/2) / n of one truncated distribution, dealt out by luck. Every seed
-then has the same total and the same largest account; a group that grows gets new strata (all its values move), while the
-order of its earlier members and every other group stay as they were. A value from a file is its row's: member 0 has the
-first row, and where the file has fewer rows than the group has members it begins again from the top.
+stratified: member values are the quantiles at (i + 1/2) / n of one truncated distribution, dealt out by luck. Every
+seed then has the same total and the same largest account; a group that grows gets new strata (all its values move),
+while the order of its earlier members and every other group stay as they were. A value from a file is its row's: member
+0 has the first row, and where the file has fewer rows than the group has members it begins again from the top.
 
 What is drawn is rounded to the nearest whole number of the knob's unit, and moved to the edge of the knob's range where
 it falls outside.

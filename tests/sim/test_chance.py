@@ -72,6 +72,13 @@ def test_uniforms_are_uniform_whichever_argument_counts(field: str) -> None:
     assert (1 - CONFIDENCE) / 4 < stats.chisquare(cells).pvalue < 1 - (1 - CONFIDENCE) / 4
 
 
+def test_a_uniform_is_the_middle_of_its_cell() -> None:
+    """An odd number of 2^-53, whose word begins with the number of the cell."""
+    for n in range(1000):
+        cell = (chance.word(1, 2, 3, n) & ALL_BITS) >> 12
+        assert chance.uniform(1, 2, 3, n) * 2**53 == 2 * cell + 1
+
+
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("lag", [1, 2, 7])
 def test_neighbours_are_not_correlated(field: str, lag: int) -> None:

@@ -90,20 +90,68 @@ def _forget_old(current: Path) -> None:
 if COMPILED:
     import numba
     from numba.core import types
+    from numba.core.codegen import JITCodeLibrary
+    from numba.core.compiler import Compiler
+    from numba.core.registry import CPUDispatcher
     from numba.extending import intrinsic
 
     CACHE_FOLDER: Path | None = _open_cache()
 
+    class _Part(JITCodeLibrary):  # type: ignore[misc]
+        """The code of a kernel that is only a part of others: typed and lowered, but never optimised or emitted alone.
+
+        numba otherwise optimises and emits every function together with all it calls, again for each caller above it.
+        """
+
+        def _optimize_final_module(self) -> None:
+            pass
+
+        def _finalize_final_module(self) -> None:
+            self._finalized = True
+
+        def get_pointer_to_function(self, name: str) -> int:
+            return 0
+
+        @property
+        def codegen(self) -> Any:
+            return _Silent(self._codegen)
+
+    class _Silent:
+        """A code generator that has no environment to set, because its function is never called from Python."""
+
+        def __init__(self, codegen: Any) -> None:
+            self._codegen = codegen
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._codegen, name)
+
+        def set_env(self, name: str, environment: Any) -> None:
+            """A part has no entry of its own."""
+
+    class _PartCompiler(Compiler):  # type: ignore[misc]
+        def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
+            super().__init__(typingctx, targetctx, _Part(targetctx.codegen(), "part"), *rest)
+
+    class Kernel(CPUDispatcher):  # type: ignore[misc]
+        """A kernel: other kernels take it in as a part; called from Python, it is a door, compiled whole and cached."""
+
+        def __call__(self, *arguments: Any) -> Any:
+            return self.door(*arguments)
+
+    _OPTIONS = {"nopython": True, "_nrt": False, "nogil": True, "error_model": "python", "no_cfunc_wrapper": True}
+
     def kernel(function: Function) -> Function:
         """Compile `function` on first call, without reference counts and without the interpreter lock."""
+        part = Kernel(function, targetoptions={**_OPTIONS, "no_cpython_wrapper": True}, pipeline_class=_PartCompiler)
+        part.door = CPUDispatcher(function, targetoptions=_OPTIONS)
         outside = numba.config.CACHE_DIR  # type: ignore[attr-defined]
         numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]
         try:
-            compiled = numba.njit(_nrt=False, nogil=True, cache=True, error_model="python")(function)
+            part.door.enable_caching()
         finally:
             numba.config.CACHE_DIR = outside  # type: ignore[attr-defined]
-        KERNELS.append(compiled)
-        return compiled  # type: ignore[no-any-return]
+        KERNELS.append(part)
+        return part  # type: ignore[return-value]
 
     @intrinsic
     def _ctz(typingctx: Any, word: Any) -> Any:

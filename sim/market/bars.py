@@ -9,12 +9,13 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.accounts import BACKSTOP, HOUSES
-from offhours.sim.market.book import BUY, NO_ASK, NO_BID, SELL, books, depth_lots
+from offhours.sim.market.book import NO_ASK, NO_BID, books, depth_lots
 from offhours.sim.market.clock import BAR_LOG, LEVERAGE_LOG, clock, log_row, phase
 from offhours.sim.market.funding import fundings
 from offhours.sim.market.margin import equity, gross_notional, notional
 from offhours.sim.market.money import nearest
 from offhours.sim.market.oracle import oracles
+from offhours.sim.market.orders import BUY, SELL
 from offhours.sim.market.positions import interests
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.stock import stocks

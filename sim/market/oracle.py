@@ -13,9 +13,10 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.curves import exp
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.book import BUY, SELL, books, impact_ticks
+from offhours.sim.market.book import books, impact_ticks
 from offhours.sim.market.clock import SECOND_US, clock
 from offhours.sim.market.money import PPB, nearest
+from offhours.sim.market.orders import BUY, SELL
 
 INDEX_LIVE, INDEX_HELD, INDEX_MISSING, ALL_MISSING = 0, 1, 2, 3
 FALLBACKS = ("live", "index held", "index missing", "index and impact mid missing")

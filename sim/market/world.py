@@ -15,6 +15,7 @@ from offhours.sim.market import (
     fees,
     flight,
     funding,
+    gap,
     issuer,
     liquidation,
     margin,
@@ -51,8 +52,12 @@ MARKET = Block(
     triggers.hits,
     stock.stock_rules,
     stock.stocks,
-    stock.stock_plans,
     stock.stock_replays,
+    gap.gap_rules,
+    gap.stock_plans,
+    gap.earnings,
+    gap.exposures,
+    gap.windows,
     oracle.oracle_rules,
     oracle.oracles,
     oracle.fallbacks,
@@ -106,6 +111,7 @@ class Size:
     phases: int
     bank_days: int
     plans: int
+    earnings: int
     replays: int
     log_rows: int
 
@@ -136,8 +142,12 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         triggers.hits: a * t + size.stops + 1,
         stock.stock_rules: t,
         stock.stocks: t,
-        stock.stock_plans: size.plans + 1,
-        stock.stock_replays: size.replays + 1,
+        stock.stock_replays: size.replays,
+        gap.gap_rules: 1,
+        gap.stock_plans: size.plans,
+        gap.earnings: size.earnings,
+        gap.exposures: t,
+        gap.windows: 1,
         oracle.oracle_rules: t,
         oracle.oracles: t,
         oracle.fallbacks: 4 * t,

@@ -1,0 +1,280 @@
+"""Python's door through the wall: build a market, submit to it, advance it, fork it, save and restore it.
+
+    from offhours.sim.simulation import Setup, Simulation
+
+A simulation owns the memory of its blocks (the market's, and a population's where there is one) and a tape. It knows neither
+agents nor scenarios: whoever builds it hands over rules as integers, a calendar, and accounts.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from offhours.sim.chance import key_of
+from offhours.sim.declare import Accessor, Block, Memory, World
+from offhours.sim.hours import bank_days, schedule
+from offhours.sim.market import (
+    accounts,
+    audit,
+    backstop,
+    bank,
+    book,
+    clock,
+    flight,
+    gap,
+    margin,
+    matching,
+    oracle,
+    orders,
+    positions,
+    step,
+    stock,
+    stops,
+    triggers,
+)
+from offhours.sim.market.world import MARKET, RECORDED, Size, row_counts
+from offhours.sim.tape import Tape
+
+STATUS = ("running", "ended", "budget spent", "log nearly full", "agent due", "broken")
+_SECONDS_A_CALL = 6 * 3600
+
+
+@dataclass(frozen=True)
+class Person:
+    """One account to open: the group it reports under, its number there, its parent (a bucket's owner) and its key."""
+
+    group: int
+    member: int
+    who: int
+    parent: int = accounts.NO_PARENT
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything a market is built from.
+
+    `rules` maps each rules table to its filled rows; `plans`, `earnings` and `replays` are rows of the gap and stock rooms; `lanes` are
+    (latency in us, messages that fit), the liquidation engine's first.
+    """
+
+    tickers: tuple[str, ...]
+    rules: Mapping[Accessor, np.ndarray[Any, Any]]
+    seed: int
+    start_us: int
+    end_us: int
+    regime: str = "classic"
+    people: Sequence[Person] = ()
+    group_keys: Sequence[int] = ()
+    lanes: Sequence[tuple[int, int]] = ((100_000, 1024),)
+    plans: np.ndarray[Any, Any] | None = None
+    earnings: np.ndarray[Any, Any] | None = None
+    replays: np.ndarray[Any, Any] | None = None
+    orders: int = 1 << 15
+    stops: int = 1 << 10
+    log_rows: int = 1 << 16
+    log_trades: bool = True
+    always_open: bool = False
+
+
+@dataclass
+class Simulation:
+    """One market (and population), its tape, and the compiled loop that moves them."""
+
+    setup: Setup
+    blocks: tuple[Memory, ...]
+    loop: Callable[..., int] = step.run
+    tape: Tape = field(default_factory=Tape)
+    broken: bool = False
+
+    @property
+    def memory(self) -> Memory:
+        """The market's block."""
+        return self.blocks[0]
+
+    @property
+    def world(self) -> World:
+        """Handle of the market's block, for kernels."""
+        return self.blocks[0].handle
+
+    @property
+    def now_us(self) -> int:
+        """The instant the market has reached."""
+        return int(self.memory[clock.clock]["now_us"][0])
+
+    def advance(self, until_us: int) -> str:
+        """Run until an instant or until something needs an answer; returns one of STATUS. Logs are drained on the way."""
+        while True:
+            status = self.call(until_us, _SECONDS_A_CALL)
+            if status not in ("budget spent", "log nearly full"):
+                return status
+
+    def call(self, until_us: int, seconds: int) -> str:
+        """One crossing into the kernel: at most `seconds` of market time. Drains the logs."""
+        if self.broken:
+            raise RuntimeError("this simulation failed an assertion and can only be inspected")
+        try:
+            status = self.loop(*(memory.handle for memory in self.blocks), until_us, seconds)
+        except AssertionError:
+            self.broken = True
+            raise
+        finally:
+            self.tape.drain(self.memory)
+        return STATUS[status]
+
+    def place(self, account: int, book_number: int, side: int, price_ticks: int, lots: int, kind: int = matching.LIMIT, flags: int = 0) -> int:  # fmt: skip
+        """Let an order arrive now, without latency. Returns ACCEPTED or a refusal code."""
+        return int(matching.place(self.world, account, book_number, side, price_ticks, lots, kind, flags))
+
+    def endow(self, account: int, asset: int, quantity: int) -> None:
+        """Give an account `quantity` micro-units from the outside world; tokens come with shares in custody."""
+        if asset >= 2 and asset % 2 == 0:
+            accounts.transfer(self.world, asset + 1, accounts.OUTSIDE, accounts.CUSTODIAN, quantity, accounts.ENDOWMENT)
+            accounts.transfer(self.world, asset, accounts.ISSUER, account, quantity, accounts.ENDOWMENT)
+        else:
+            accounts.transfer(self.world, asset, accounts.OUTSIDE, account, quantity, accounts.ENDOWMENT)
+        margin.note_change(self.world, account)
+
+    def equity(self, account: int) -> int:
+        """Equity of an account at the mark, micro-dollars."""
+        return int(margin.equity(self.world, account))
+
+    def audit(self) -> list[audit.Breach]:
+        """Breaches of the laws; empty when all hold."""
+        return audit.audit(self.memory)
+
+    def conservation_error(self) -> int:
+        """Micro-units made or lost over all assets: 0."""
+        return audit.conservation_error(self.memory)
+
+    def digest(self) -> str:
+        """SHA-256 of the state of all blocks."""
+        return "-".join(memory.digest() for memory in self.blocks)
+
+    def fork(self, seed: int | None = None) -> Simulation:
+        """An independent copy from here on; with `seed` it takes new luck from now, without it is the same market."""
+        twin = Simulation(self.setup, tuple(m.copy() for m in self.blocks), self.loop, self.tape.copy(), self.broken)
+        if seed is not None:
+            twin.memory[clock.clock]["seed"][0] = seed
+        return twin
+
+    def save(self) -> bytes:
+        """The state as bytes: every table, no address."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **{m.block.name: m.arena for m in self.blocks})  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    def restore(self, saved: bytes) -> None:
+        """Put the state back that `save` returned, into a simulation of the same setup."""
+        with np.load(io.BytesIO(saved)) as found:
+            for memory in self.blocks:
+                memory.arena[:] = found[memory.block.name]
+
+
+def open_market(
+    setup: Setup,
+    crowd: tuple[Block, Mapping[Accessor, int]] | None = None,
+    loop: Callable[..., int] = step.run,
+) -> Simulation:
+    """Build an empty market at `setup.start_us`: calendar, rules, books, prices and accounts, nobody owning anything."""
+    if setup.start_us % clock.SECOND_US:
+        raise ValueError("a market starts at a full second")
+    hours = schedule(setup.start_us, setup.end_us + clock.SECOND_US, setup.regime)
+    days = bank_days(setup.start_us, setup.end_us + 10 * 86_400 * clock.SECOND_US)
+    size = Size(
+        tickers=len(setup.tickers),
+        accounts=accounts.HOUSES + len(setup.people),
+        groups=accounts.HOUSES + len(setup.group_keys),
+        orders=setup.orders,
+        stops=setup.stops,
+        lane_rooms=tuple(room for _, room in setup.lanes),
+        phases=len(hours),
+        bank_days=len(days),
+        plans=_count(setup.plans),
+        earnings=_count(setup.earnings),
+        replays=_count(setup.replays),
+        log_rows=setup.log_rows,
+    )
+    memory = Memory(MARKET, row_counts(size))
+    blocks = (memory,) if crowd is None else (memory, Memory(*crowd))
+    simulation = Simulation(setup, blocks, loop)
+    _write_clock(memory, setup, size, hours, days)
+    for accessor, rows in setup.rules.items():
+        memory[accessor][:] = rows
+    _write_stocks(memory, setup)
+    _begin_rooms(simulation)
+    return simulation
+
+
+def _write_clock(memory: Memory, setup: Setup, size: Size, hours: Any, days: Any) -> None:
+    c = memory[clock.clock][0]
+    c["now_us"] = setup.start_us
+    c["grid_us"] = setup.start_us + clock.SECOND_US
+    c["end_us"] = setup.end_us
+    c["seed"] = setup.seed
+    c["tickers"], c["accounts"], c["groups"] = size.tickers, size.accounts, size.groups
+    c["log_trades"] = int(setup.log_trades)
+    for name in ("start_us", "end_us", "phase", "visible", "window", "window_class"):
+        memory[clock.phases][name] = hours[name]
+    if setup.always_open:
+        memory[clock.phases]["visible"] = 1
+    for log, accessor in RECORDED.items():
+        memory[clock.logs]["room"][log] = len(memory[accessor])
+    memory[bank.bank_hours]["open_us"] = days["open_us"]
+    memory[bank.bank_hours]["close_us"] = days["close_us"]
+
+
+def _write_stocks(memory: Memory, setup: Setup) -> None:
+    memory[stock.stocks]["key"] = [key_of(ticker) for ticker in setup.tickers]
+    memory[gap.stock_plans]["ticker"] = gap.NO_TICKER
+    memory[gap.earnings]["ticker"] = gap.NO_TICKER
+    for accessor, rows in ((gap.stock_plans, setup.plans), (gap.earnings, setup.earnings), (stock.stock_replays, setup.replays)):
+        if rows is not None:
+            memory[accessor][: len(rows)] = rows
+
+
+def _count(rows: np.ndarray[Any, Any] | None) -> int:
+    """Rows of an optional table, which has at least an empty one."""
+    return 1 if rows is None else max(1, len(rows))
+
+
+def _begin_rooms(simulation: Simulation) -> None:
+    setup, memory, world = simulation.setup, simulation.memory, simulation.world
+    orders.begin(world)
+    stops.begin(world)
+    bank.begin(world)
+    first_row = 0
+    for lane, (latency_us, room) in enumerate(setup.lanes):
+        flight.begin(world, lane, latency_us, first_row, room)
+        first_row += room
+    for house in range(accounts.HOUSES):
+        accounts.open_account(world, house, house, 0, accounts.NO_PARENT, house)
+    for number, person in enumerate(setup.people):
+        accounts.open_account(world, accounts.HOUSES + number, person.group, person.member, person.parent, person.who)
+    rules, tiers = memory[margin.margin_rules], memory[margin.tiers]
+    for ticker in range(len(setup.tickers)):
+        stock.begin(world, ticker)
+        price_usd = float(memory[stock.stocks]["value_usd"][ticker])
+        sizes = []
+        for number in (2 * ticker, 2 * ticker + 1):
+            tick_uusd, lot_ushares = (int(memory[book.book_rules][number][c]) for c in ("tick_uusd", "lot_ushares"))
+            if tick_uusd * lot_ushares % 1_000_000:
+                raise ValueError(f"{setup.tickers[ticker]}: tick x lot is not a whole number of micro-dollars")
+            around_ticks = round(price_usd * 1e6 / tick_uusd)
+            book.begin(world, number, tick_uusd * lot_ushares // 1_000_000, around_ticks)
+            sizes += [tick_uusd / 1e6, lot_ushares / 1e6]
+        oracle.begin(world, ticker, price_usd, *sizes)
+        triggers.begin(world, ticker, int(memory[oracle.oracles]["mark_ticks"][ticker]))
+        rows = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
+        margin.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))
+    simulation.endow(accounts.BACKSTOP, accounts.USD, int(memory[backstop.backstop_rules]["capital_uusd"][0]))
+
+
+def net_positions(memory: Memory) -> np.ndarray[Any, Any]:
+    """Signed perp positions in lots, accounts x tickers."""
+    c = memory[clock.clock][0]
+    return memory[positions.positions]["size_lots"].reshape(int(c["accounts"]), int(c["tickers"]))

@@ -27,7 +27,7 @@ def signed(word: int) -> int:
 def draws(field: str, count: int, **others: int) -> np.ndarray:
     """Uniforms with one argument counting and the others fixed."""
     fixed = {"seed": 7, "stream": chance.WAKE, "who": 11, "n": 3, **others}
-    return np.array([chance.uniform(**{**fixed, field: i}) for i in range(count)])
+    return np.array([chance.uniform(*{**fixed, field: i}.values()) for i in range(count)])
 
 
 def test_each_stream_has_a_number_of_its_own() -> None:
@@ -114,9 +114,9 @@ def test_each_bit_of_an_argument_moves_half_of_the_word(field: str) -> None:
     flips = np.zeros((64, 64))
     for sample in range(samples):
         given = {name: chance.mix(1000 * sample + place) for place, name in enumerate(FIELDS)}
-        plain = chance.word(**given)
+        plain = chance.word(*given.values())
         for bit in range(64):
-            other = chance.word(**{**given, field: given[field] ^ signed(1 << bit)})
+            other = chance.word(*{**given, field: given[field] ^ signed(1 << bit)}.values())
             flips[bit] += [(plain ^ other) >> out & 1 for out in range(64)]
     most = stats.binom.isf((1 - CONFIDENCE) / 2 / (4 * flips.size), samples, 0.5)
     assert samples - most <= flips.min() and flips.max() <= most

@@ -8,13 +8,14 @@ A group's knob is a value, a law, or a column of a file::
     edge     = { law = "lognormal", median = "5 bp", sigma = 0.6 }
     horizon  = { law = "choice", values = ["1h", "8h"], weights = [3, 1] }
     size     = { file = "accounts.csv", column = "equity_usd" }
+    size     = { law = "list", values = ["$100", "$250"] }
 
 Luck is keyed by (seed, group, member, knob). Uniform, lognormal and choice are independent draws: a member's value does
 not depend on how many others there are, so a group may grow without changing those who were in it. A Pareto law is
 stratified: member values are the quantiles at (i + 1/2) / n of one truncated distribution, dealt out by luck. Every
 seed then has the same total and the same largest account; a group that grows gets new strata (all its values move),
-while the order of its earlier members and every other group stay as they were. A value from a file is its row's: member
-0 has the first row, and where the file has fewer rows than the group has members it begins again from the top.
+while the order of its earlier members and every other group stay as they were. A value from a file or a list is its
+row's: member 0 has the first, and where there are fewer rows than members it begins again from the top.
 
 What is drawn is rounded to the nearest whole number of the knob's unit, and moved to the edge of the knob's range where
 it falls outside.
@@ -39,7 +40,7 @@ from offhours.sim.rules import Given, Mistake, Origin, nearest, plain_text, read
 
 Values = np.ndarray[Any, Any]
 
-LAWS = ("pareto", "uniform", "lognormal", "choice")
+LAWS = ("pareto", "uniform", "lognormal", "choice", "list")
 
 _LARGEST_RATIO = 1e12
 """Above this ratio of largest to smallest, truncation no longer matters."""
@@ -141,8 +142,8 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class FromFile:
-    """A column of a user's file."""
+class Listed:
+    """Value by value, as a user's file or list has them."""
 
     values: tuple[int | float, ...]
 
@@ -154,7 +155,7 @@ class FromFile:
         return np.resize(np.array(self.values), len(who))
 
     def canonical(self) -> list[Any]:
-        return ["file", list(self.values)]
+        return ["list", list(self.values)]
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ _KEYS = {
     "uniform": ({"low", "high"}, set()),
     "lognormal": ({"median", "sigma"}, set()),
     "choice": ({"values"}, {"weights"}),
+    "list": ({"values"}, set()),
     "file": ({"file", "column"}, set()),
 }
 
@@ -267,39 +269,30 @@ class _Reader:
             return Lognormal(self.positive_value("median"), self.number("sigma", 0.0, 10.0))
         if kind == "choice":
             return self.choice()
+        if kind == "list":
+            return Listed(self.values())
         if kind == "file":
-            return FromFile(self.column())
+            texts = read_column(self.given, self.folder, self.name)
+            path = str(self.folder / plain_text(self.given["file"]))
+            return Listed(tuple(self.read(text, path) for text in texts))
         share = self.number("largest_share", 1e-6, 1.0) if "largest_share" in self.given else 0.15
         return Pareto(self.number("exponent", 0.05, 20.0), self.positive_value("median"), share)
 
     def choice(self) -> Choice:
-        values = self.given["values"]
-        if not isinstance(values, list) or not values:
-            raise self.mistake("values", 'is a list like ["1h", "8h"]')
+        values = self.values()
         weights = self.given.get("weights", [1] * len(values))
         if not isinstance(weights, list) or len(weights) != len(values):
             raise self.mistake("weights", f"has one number for each of the {len(values)} values")
         exact = [self.read_number("weights", weight) for weight in weights]
         if min(exact) < 0.0 or sum(exact) <= 0.0:
             raise self.mistake("weights", "are not negative, and not all zero")
-        return Choice(tuple(self.read(value) for value in values), tuple(exact))
+        return Choice(values, tuple(exact))
 
-    def column(self) -> tuple[int | float, ...]:
-        path = self.folder / plain_text(self.given["file"])
-        column = plain_text(self.given["column"])
-        try:
-            with path.open(newline="", encoding="utf-8") as lines:
-                reader = csv.DictReader(lines)
-                fields = list(reader.fieldnames or [])
-                texts = [row.get(column) or "" for row in reader]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Mistake(str(path), self.name, "", f"cannot be read: {reason}") from None
-        if column not in fields:
-            raise Mistake(str(path), self.name, column, f"there is no column '{column}'{nearest(column, fields)}")
-        if not texts:
-            raise Mistake(str(path), self.name, column, "the file has no rows")
-        return tuple(self.read(text, str(path)) for text in texts)
+    def values(self) -> tuple[int | float, ...]:
+        values = self.given["values"]
+        if not isinstance(values, list) or not values:
+            raise self.mistake("values", 'is a list like ["1h", "8h"]')
+        return tuple(self.read(value) for value in values)
 
     def value(self, key: str) -> int | float:
         return self.read(self.given[key])
@@ -328,6 +321,24 @@ class _Reader:
 
     def mistake(self, key: str, allowed: str) -> Mistake:
         return Mistake(self.file, f"{self.name}.{key}", plain_text(self.given.get(key, "")), allowed)
+
+
+def read_column(given: Mapping[str, Any], folder: Path, name: str = "file") -> list[str]:
+    """The texts of ``{ file, column }``, a column of a comma-separated file with a heading."""
+    path, column = folder / plain_text(given["file"]), plain_text(given["column"])
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines)
+            fields = list(reader.fieldnames or [])
+            texts = [row.get(column) or "" for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Mistake(str(path), name, "", f"cannot be read: {reason}") from None
+    if column not in fields:
+        raise Mistake(str(path), name, column, f"there is no column '{column}'{nearest(column, fields)}")
+    if not texts:
+        raise Mistake(str(path), name, column, "the file has no rows")
+    return texts
 
 
 def draw(law: Law, knob: Knob, name: str, seed: int, who: Values) -> Values:

@@ -47,11 +47,13 @@ from offhours.sim.market import (
     book,
     fees,
     funding,
+    gap,
     issuer,
     liquidation,
     margin,
     matching,
     oracle,
+    stock,
 )
 from offhours.sim.units import Instrument, UnitError
 
@@ -109,6 +111,8 @@ SECTIONS: Mapping[str, Section] = {
     "perp.margin": Section(margin.margin_rules),
     "perp.liquidation": Section(liquidation.liquidation_rules, "market"),
     "perp.backstop": Section(backstop.backstop_rules, "market"),
+    "stock": Section(stock.stock_rules),
+    "stock.gap": Section(gap.gap_rules, "market"),
     "issuer": Section(issuer.issuer_rules),
     "bank": Section(bank.bank_rules, "market"),
 }
@@ -418,6 +422,11 @@ class Rules:
         row = self[book.book_rules][2 * self.tickers.index(ticker) + (which == "token")]
         return Instrument(ticker, int(row["tick_uusd"]), int(row["lot_ushares"]))
 
+    def class_leverage_milli(self, ticker: str) -> int:
+        """The most that a ticker's margin class lends, before any lower limit."""
+        first = self[margin.tiers][margin.TIERS * self.tickers.index(ticker)]
+        return 10**12 // int(first["initial_ppb"])
+
     def digest(self) -> str:
         """SHA-256 over the resolved numbers: equal for rules that make the same market, however they were written."""
         digest = hashlib.sha256(",".join(self.tickers).encode())
@@ -546,7 +555,7 @@ class _Resolution:
         for number, ticker in enumerate(self.tickers):
             chosen = self.settings[ticker, CLASS]
             tiers = self.classes[str(chosen.value)]
-            largest = 10**9 * 1000 // tiers[0].initial_ppb
+            largest = 10**12 // tiers[0].initial_ppb
             wanted = self.settings[ticker, name]
             # Who speaks last must be possible; who spoke earlier is limited by what came later.
             if int(wanted.value) > largest and LAYERS.index(wanted.origin.layer) >= LAYERS.index(chosen.origin.layer):

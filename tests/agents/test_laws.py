@@ -114,6 +114,8 @@ def test_a_file_gives_its_rows_and_begins_again(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text("name,equity\na,$100\nb,$250.50\n")
     law = read_law({"file": "accounts.csv", "column": "equity"}, SIZE, "group.tourists.size", "mine.toml", tmp_path)
     assert list(draw(law, SIZE, "size", 7, members("tourists", 5))) == [10**8, 250_500_000, 10**8, 250_500_000, 10**8]
+    listed = {"law": "list", "values": ["$100", "$250.50"]}
+    assert list(drawn(listed, 5)) == list(draw(law, SIZE, "size", 7, members("tourists", 5)))
     with pytest.raises(Mistake, match=r"there is no column 'equty'; did you mean equity\?"):
         read_law({"file": "accounts.csv", "column": "equty"}, SIZE, "x", "mine.toml", tmp_path)
     with pytest.raises(Mistake, match=r"none.csv: x: cannot be read: No such file"):
@@ -126,7 +128,7 @@ def test_rounding_is_to_the_nearest() -> None:
 
 
 MISTAKES = [
-    ({"law": "paretto"}, "there is no law 'paretto'; there are pareto, uniform, lognormal, choice; did you m"),
+    ({"law": "paretto"}, "there is no law 'paretto'; there are pareto, uniform, lognormal, choice, list; did"),
     ({"law": "pareto", "median": "$5"}, "the law 'pareto' needs 'exponent'"),
     ({**PARETO, "medain": "$5"}, "the law 'pareto' has no 'medain'; did you mean median?"),
     ({**PARETO, "median": "5 %"}, "'5 %' is not an amount of money"),

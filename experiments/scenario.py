@@ -643,7 +643,7 @@ class _Reader:
         measure_from_us, end_us = self.instant("measure_from"), self.instant("end")
         measured = plain_text(self.document["measure_from"])
         if end_us <= measure_from_us:
-            raise self.mistake("end", f"lies not after measure_from, '{measured}'")
+            raise self.mistake("end", f"must be later than measure_from, '{measured}'")
         if "start" in self.document:
             if "warm_up" in self.document:
                 raise self.mistake("warm_up", "give a start or a warm_up, not both")
@@ -651,7 +651,7 @@ class _Reader:
         else:
             start_us = self.warmed_from(measure_from_us)
         if start_us > measure_from_us:
-            raise self.mistake("start", f"lies after measure_from, '{measured}'")
+            raise self.mistake("start", f"must not be later than measure_from, '{measured}'")
         return start_us, measure_from_us, end_us
 
     def warmed_from(self, measure_from_us: int) -> int:
@@ -682,7 +682,7 @@ class _Reader:
             values[column] = int(read_knob(knob, Given(plain_text(row.get(key, knob.default)), origin), f"gap.{key}"))
         from_us, to_us = self.instant("from", row, "gap"), self.instant("to", row, "gap")
         if to_us <= from_us:
-            raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "lies not after from")
+            raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "must be later than from")
         return Gap(ticker, from_us, to_us, **values)
 
     def release(self, row: dict[str, Any], used: tuple[str, ...]) -> Earnings:
@@ -698,9 +698,16 @@ class _Reader:
         for gap in built.gaps:
             row = next(r for r in self.rows("gap") if plain_text(r["ticker"]) == gap.ticker)
             if not is_regular_close(gap.from_us):
-                raise Mistake(self.where("from", row), "gap.from", plain_text(row["from"]), "is no close of a session")
+                raise Mistake(
+                    self.where("from", row),
+                    "gap.from",
+                    plain_text(row["from"]),
+                    "is not the close of a regular session",
+                )
             if not is_regular_open(gap.to_us):
-                raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "is no open of a session")
+                raise Mistake(
+                    self.where("to", row), "gap.to", plain_text(row["to"]), "is not the open of a regular session"
+                )
             if gap.from_us < built.start_us or gap.to_us > built.end_us:
                 raise Mistake(self.where("from", row), "gap.from", plain_text(row["from"]), "lies outside the run")
 

@@ -65,7 +65,9 @@ class Mistake(Exception):
 
     def __init__(self, file: str, knob: str, given: str, allowed: str, meaning: str = "") -> None:
         self.file, self.knob, self.given, self.allowed, self.meaning = file, knob, given, allowed, meaning
-        about = f"{knob} = '{given}': " if knob and given and given not in allowed else f"{knob}: " if knob else ""
+        about = (
+            f"{knob} = '{given}': " if knob and given and f"'{given}'" not in allowed else f"{knob}: " if knob else ""
+        )
         super().__init__(f"{file}: {about}{allowed}" + (f" ({knob.rpartition('.')[2]}: {meaning})" if meaning else ""))
 
 

@@ -71,9 +71,7 @@ class Stock:
     value_usd: A[float, Column("f8", "usd", "the value, seen or not")]
     log_usd: A[float, Column("f8", "", "its logarithm")]
     aim_log: A[float, Column("f8", "", "where the bridge of the closed window ends, jumps still to come apart")]
-    noise_market: A[
-        float, Column("f8", "", "spread by the market's draws, over a whole window or a session's second")
-    ]
+    noise_market: A[float, Column("f8", "", "spread by the market's draws, over a whole window or a session's second")]
     noise_own: A[float, Column("f8", "", "spread by its own draws")]
     jump: A[float, Column("f8", "", "its own jump still to come, log return")]
     jump_share: A[float, Column("f8", "share", "when it comes, on the information clock")]

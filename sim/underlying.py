@@ -1,18 +1,18 @@
 """The stocks under the tokens, as Python sees them: how they were calibrated, given returns, earnings, replayed prices.
 
-The law itself lies behind the wall, in the rooms `gap` and `stock`; each ticker's own figures are in ``assets/TICKER.toml``.
+The law itself lies behind the wall, in the rooms `gap` and `stock`; a ticker's own figures are in ``assets/TICKER.toml``.
 
-**How a ticker is calibrated.** Its daily standard deviation is `GAP_SD_RATIO` times the 95 % quantile of its absolute gaps
-over weekday nights (RaYYeR220/ballast, research/data/gap_quantiles.json, 2020-06-01 to 2026-09-24, about n = 1,200 nights
-a name). The ratio is measured where daily bars and gaps are both at hand: SPY .91 (n = 3,794 nights 2002-2021), QQQ .85
-(1,968), IWM .96 (3,401), AAPL .94 (3,794), FB .98 (1,742), GOOG 1.05 (1,872); median .95 (QuantConnect/Lean). A quantile of
-many nights says more than a standard deviation, which a dozen days decide. It gives SPY 1.16 % and TSLA 3.88 %, where
-published ten-year reports (2015-07 to 2025-07, n = 2,534 days) have 1.15 % and 3.73 %.
+**How a ticker is calibrated.** Its daily standard deviation is `GAP_SD_RATIO` times the 95 % quantile of its absolute
+gaps over weekday nights (RaYYeR220/ballast, research/data/gap_quantiles.json, 2020-06-01 to 2026-09-24, about 1,200
+nights a name). The ratio is measured where daily bars and gaps are both at hand: SPY .91 (n = 3,794 nights 2002-2021),
+QQQ .85 (1,968), IWM .96 (3,401), AAPL .94 (3,794), FB .98 (1,742), GOOG 1.05 (1,872); median .95 (QuantConnect/Lean). A
+quantile of many nights says more than a standard deviation, which a dozen days decide.
 
-**Loadings** are correlations with one market factor: overnight and intraday correlations with SPY since 2012 over SPY's own
-.97 (QQQ .93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names
-weekday correlations of their tokens with QQQx and SPYx, 24 to 129 days to 2026-06-21 (mkzung/solana-xstocks-wash-analysis).
-One factor leaves out what MSTR, COIN and CRCL share beyond the market (.6 to .75 among their tokens).
+**Loadings** are correlations with one market factor: those of nights and sessions with SPY since 2012 over SPY's own .97
+(QQQ .93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names the
+weekday correlations of their tokens with QQQx and SPYx, 24 to 92 days to 2026-06-21
+(mkzung/solana-xstocks-wash-analysis). One factor leaves out what MSTR, COIN and CRCL share beyond the market (.6 to .75
+among their tokens).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PRICE_COLUMNS = ("price_usd", "price", "close")
 
 @dataclass(frozen=True)
 class ClosedWindow:
-    """A closed window of the stock: from a regular close to the next regular open, and its kind (`gap.WEEKDAY_NIGHT` ..)."""
+    """A closed window of the stock: a regular close, the next regular open, and its kind (`gap.WEEKDAY_NIGHT` ..)."""
 
     close_us: int
     open_us: int
@@ -52,8 +52,10 @@ class ClosedWindow:
 
 @dataclass(frozen=True)
 class GivenGap:
-    """A return that is given, not drawn: from the first close at or after `at_us` (or the one before it, if the stock sleeps
-    at that instant) to the next open. `change_ppb` is the simple return; `surprise_ppb` the share that jumps at the open."""
+    """A return that is given, not drawn, over the closed window that holds `at_us` or is the next one after it.
+
+    `change_ppb` is the simple return from close to open; `surprise_ppb` the share of it that jumps at the open.
+    """
 
     ticker: str
     change_ppb: int

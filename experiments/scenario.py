@@ -27,7 +27,8 @@ It names a venue's rulebook, tickers, a stretch of New York time, what the stock
     population = "retail"
     count = 2000
     leverage = "20x"                   # a knob of that population: a value, a law or a file
-    endowment = { usd = { law = "pareto", exponent = 0.8, median = "$500" } }
+    size = { law = "pareto", exponent = 0.8, median = "$500" }    # dollars at the venue
+    endowment = { tokens = "$100", broker_usd = "$1,000" }        # and what else they begin with
 
     [set]                              # what `--set` adds: any of the above by name, after all else
     "group.tourists.count" = 0
@@ -54,6 +55,7 @@ from offhours.agents.laws import Law, Values
 from offhours.sim import units
 from offhours.sim.chance import key_of
 from offhours.sim.declare import A, Knob, columns_of
+from offhours.sim.hours import DAY_US, SECOND_US, HoursError, new_york_date, regular_opens, schedule
 from offhours.sim.rules import (
     CLASS,
     LAYERS,
@@ -77,6 +79,7 @@ from offhours.sim.rules import (
     set_layer,
     tickers,
 )
+from offhours.sim.underlying import GivenGap, Release, closed_windows, earnings_rows, plan_rows, replay_rows
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -186,14 +189,6 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Earnings:
-    """A release of a ticker's earnings."""
-
-    ticker: str
-    at_us: int
-
-
-@dataclass(frozen=True)
 class Holding:
     """Tokens or shares of one ticker: a law of micro-shares, or of micro-dollars' worth of them at the start."""
 
@@ -300,7 +295,9 @@ class Scenario:
     measure_from_us: int
     end_us: int
     gaps: tuple[Gap, ...]
-    earnings: tuple[Earnings, ...]
+    earnings: tuple[Release, ...]
+    replay: Mapping[str, Path]
+    """Ticker -> file of real prices that its stock follows instead of a law."""
     groups: tuple[Group, ...]
     controls: tuple[str, ...]
     rules: Rules = field(repr=False)
@@ -327,6 +324,8 @@ class Scenario:
             [[e.ticker, e.at_us] for e in self.earnings],
             [group.canonical() for group in self.groups],
         ]
+        if self.replay:
+            parts.append(hashlib.sha256(self.replays().tobytes()).hexdigest())
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
     @property
@@ -337,13 +336,31 @@ class Scenario:
     @property
     def hypothetical(self) -> str:
         """Why this could not have happened, in a sentence: its dates are not those of the rulebook. Else empty."""
-        day = units.write(self.measure_from_us, "instant")[:10]
-        effective = self.rules.venue.effective
-        until = self.rules.venue.document.get("until")
-        last = units.write(self.end_us, "instant")[:10]
-        if day >= effective.isoformat() and not (isinstance(until, datetime.date) and last > until.isoformat()):
+        effective, until = self.rules.venue.effective, self.rules.venue.document.get("until")
+        day = new_york_date(self.measure_from_us)
+        if effective <= day and not (isinstance(until, datetime.date) and until < new_york_date(self.end_us)):
             return ""
         return f"hypothetical: the rulebook of {self.rules.venue.title} is of {effective}, the scenario of {day}"
+
+    def hours(self) -> np.ndarray[Any, Any]:
+        """The phases of the week from start to end, as rows of the clock's table."""
+        try:
+            return schedule(self.start_us, self.end_us + SECOND_US, self.calendar)  # type: ignore[arg-type]
+        except HoursError as error:
+            raise Mistake(self.file, "end", "", str(error)) from None
+
+    def plans(self) -> np.ndarray[Any, Any]:
+        """The given moves as rows of the stock's plan table."""
+        given = [GivenGap(g.ticker, g.change_ppb, g.from_us, g.surprise_ppb) for g in self.gaps]
+        return plan_rows(given, self.tickers, self.hours(), self.file)
+
+    def releases(self) -> np.ndarray[Any, Any]:
+        """The scheduled earnings as rows of the stock's release table."""
+        return earnings_rows(self.earnings, self.tickers, self.file)
+
+    def replays(self) -> np.ndarray[Any, Any]:
+        """Given prices as rows of the stock's replay table; reads the files that the scenario names."""
+        return replay_rows(self.replay, self.tickers, self.hours(), self.start_us, self.end_us)
 
     def group(self, name: str) -> Group:
         """A group by name."""
@@ -373,11 +390,16 @@ class Scenario:
         return self.with_changes(CONTROLS[name](self))
 
     def to_toml(self) -> str:
-        """The scenario as a file that gives the same digest when read; the values of user files are written in."""
+        """The scenario as a file that gives the same digest when read.
+
+        The values of user files are written in; files of real prices are named by their full path.
+        """
         document = {key: copy.deepcopy(value) for key, value in self.document.items() if key != "set"}
         changes = {name: copy.deepcopy(value) for name, value in self.changes}
         for table in (document, changes):
             _write_in_files(table, self._folder)
+        if self.replay:
+            document["replay"] = {ticker: str(path.resolve()) for ticker, path in self.replay.items()}
         if changes:
             document["set"] = changes
         return write_toml(document)
@@ -544,6 +566,7 @@ class _Reader:
             end_us=end_us,
             gaps=tuple(self.gap(row, used) for row in self.rows("gap")),
             earnings=tuple(self.release(row, used) for row in self.rows("earnings")),
+            replay=self.replay(used),
             groups=self.groups(used, rules),
             controls=self.controls(),
             rules=rules,
@@ -588,7 +611,7 @@ class _Reader:
 
     def check_keys(self) -> None:
         """Refuse what is neither a field nor a table of a scenario, nor a section of rules."""
-        tables = {"group", "gap", "earnings", "asset", "margin_class", "control", "sources"}
+        tables = {"group", "gap", "earnings", "replay", "asset", "margin_class", "control", "sources"}
         sections = {section.split(".")[0] for section in SECTIONS}
         for key, value in self.document.items():
             if key not in FIELDS and key not in tables | sections:
@@ -656,17 +679,25 @@ class _Reader:
 
     def warmed_from(self, measure_from_us: int) -> int:
         """The start of a warm-up: a duration, or "10 trading days", which begins with a regular open."""
-        from offhours.sim.hours import session_open_before
-
         text = self.text("warm_up", "10 trading days")
         words = text.split()
         try:
             if words[1:] in (["trading", "days"], ["trading", "day"]):
-                return int(session_open_before(measure_from_us, int(units.read(words[0], "count"))))
-            return measure_from_us - int(units.read(text, "us"))
+                return self.sessions_before(measure_from_us, int(units.read(words[0], "count")))
+            start_us = measure_from_us - int(units.read(text, "us"))
+            new_york_date(start_us)
+            return start_us
+        except HoursError as error:
+            raise self.mistake("warm_up", str(error)) from None
         except units.UnitError:
             allowed = "is written like '10 trading days' or '2 weeks'"
             raise self.mistake("warm_up", allowed) from None
+
+    def sessions_before(self, at_us: int, count: int) -> int:
+        """The regular open `count` sessions before the one that an instant lies in or follows."""
+        # Twice the days and ten more hold enough sessions, whatever the holidays.
+        opens = regular_opens(at_us - (2 * count + 10) * DAY_US, at_us + 1)
+        return int(opens[-1 - count])
 
     # What the stock does
 
@@ -685,31 +716,32 @@ class _Reader:
             raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "must be later than from")
         return Gap(ticker, from_us, to_us, **values)
 
-    def release(self, row: dict[str, Any], used: tuple[str, ...]) -> Earnings:
+    def release(self, row: dict[str, Any], used: tuple[str, ...]) -> Release:
         self.check_row(row, "earnings", {"ticker", "at"}, set())
         ticker = plain_text(row["ticker"])
         check_ticker(ticker, used, self.file, "earnings.ticker")
-        return Earnings(ticker, self.instant("at", row, "earnings"))
+        return Release(ticker, self.instant("at", row, "earnings"))
 
     def check_gaps(self, built: Scenario) -> None:
         """A given move spans one closed window, within the run."""
-        from offhours.sim.hours import is_regular_close, is_regular_open
+        windows = {window.close_us: window.open_us for window in closed_windows(built.hours())}
+        for row, gap in zip(self.rows("gap"), built.gaps):
+            if gap.from_us not in windows:
+                allowed = "is not the close of a regular session of the run"
+                raise Mistake(self.where("from", row), "gap.from", plain_text(row["from"]), allowed)
+            if gap.to_us != windows[gap.from_us]:
+                opens = units.write(windows[gap.from_us], "instant")
+                allowed = f"is not the next regular open, which is {opens}"
+                raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), allowed)
+        built.plans()
 
-        for gap in built.gaps:
-            row = next(r for r in self.rows("gap") if plain_text(r["ticker"]) == gap.ticker)
-            if not is_regular_close(gap.from_us):
-                raise Mistake(
-                    self.where("from", row),
-                    "gap.from",
-                    plain_text(row["from"]),
-                    "is not the close of a regular session",
-                )
-            if not is_regular_open(gap.to_us):
-                raise Mistake(
-                    self.where("to", row), "gap.to", plain_text(row["to"]), "is not the open of a regular session"
-                )
-            if gap.from_us < built.start_us or gap.to_us > built.end_us:
-                raise Mistake(self.where("from", row), "gap.from", plain_text(row["from"]), "lies outside the run")
+    def replay(self, used: tuple[str, ...]) -> dict[str, Path]:
+        given = self.document.get("replay", {})
+        if not isinstance(given, Mapping):
+            raise Mistake(self.file, "replay", "", 'is a table: [replay], then TSLAx = "prices.csv"')
+        for ticker in given:
+            check_ticker(ticker, used, self.file, "replay")
+        return {ticker: self.folder / plain_text(given[ticker]) for ticker in used if ticker in given}
 
     def check_row(self, row: Mapping[str, Any], table: str, needed: set[str], optional: set[str]) -> None:
         for key in row.keys() - needed - optional:
@@ -754,7 +786,7 @@ class _Reader:
             raise Mistake(self.where("population", row), f"{at}.population", population, allowed)
         columns = columns_of(self.known[population])
         knobs = {units.bare_name(c, k.unit): (c, k) for c, k in columns.items() if isinstance(k, Knob)}
-        common = {"name", "population", "count", "latency", "mode", "endowment"}
+        common = {"name", "population", "count", "latency", "mode", "size", "endowment"}
         for key in row.keys() - common - knobs.keys():
             words = {*knobs, *common}
             allowed = f"the population '{population}' has no knob '{key}'{nearest(key, words)}"
@@ -770,6 +802,10 @@ class _Reader:
         for key in endowment.keys() - _ENDOWMENT.keys():
             allowed = f"an endowment has no '{key}'{nearest(key, _ENDOWMENT)}"
             raise Mistake(self.file, f"{at}.endowment.{key}", "", allowed)
+        if "size" in row and "size" not in knobs:
+            if "usd" in endowment:
+                raise Mistake(self.where("size", row), f"{at}.size", "", "give a size or endowment.usd, not both")
+            endowment = {**endowment, "usd": row["size"]}
         held = {
             kind: {ticker: self.holding(endowment, kind, ticker, used, at) for ticker in used}
             for kind in ("tokens", "shares")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ count = 200
 latency = "100 ms"
 leverage = "20x"
 taste = { law = "uniform", low = 0.2, high = 0.4 }
-endowment = { usd = { law = "pareto", exponent = 0.8, median = "$500" } }
+size = { law = "pareto", exponent = 0.8, median = "$500" }
 
 [[group]]
 name = "funds"
@@ -99,6 +100,15 @@ def test_a_warm_up_of_trading_days_begins_with_an_open() -> None:
     assert build().start_us == np.datetime64("2026-02-20T14:30", "us").astype(int)
     assert build(warm_up="2 days").start_us == np.datetime64("2026-03-04T14:30", "us").astype(int)
     assert build(start="2026-03-01 12:00").start_us == np.datetime64("2026-03-01T17:00", "us").astype(int)
+
+
+def test_given_moves_and_earnings_are_rows_for_the_stock() -> None:
+    s = build(TEXT + "\n[[earnings]]\nticker = 'SPYx'\nat = '2026-03-09 16:05'\n", **{"gap.TSLAx.surprise": "25 %"})
+    (plan,) = s.plans()
+    assert (plan["ticker"], plan["from_us"], plan["to_us"]) == (0, s.gaps[0].from_us, s.gaps[0].to_us)
+    assert plan["log_return"] == pytest.approx(math.log(0.92), rel=1e-15) and plan["surprise"] == 0.25
+    (release,) = s.releases()
+    assert (release["ticker"], release["release_us"]) == (1, np.datetime64("2026-03-09T20:05", "us").astype(int))
 
 
 def test_members_are_drawn_from_their_groups_laws() -> None:
@@ -179,7 +189,7 @@ def test_a_scenario_written_down_and_read_again_is_the_same() -> None:
 
 def test_values_of_a_users_file_are_written_in(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text("equity\n$100\n$200\n")
-    text = TEXT.replace('usd = { law = "pareto", exponent = 0.8, median = "$500" }', 'usd = { file = "accounts.csv", column = "equity" }')  # fmt: skip
+    text = TEXT.replace('size = { law = "pareto", exponent = 0.8, median = "$500" }', 'size = { file = "accounts.csv", column = "equity" }')  # fmt: skip
     (tmp_path / "own.toml").write_text(text)
     s = scenario(tmp_path / "own.toml", known=KNOWN)
     assert s.group("tourists").usd.canonical() == ["list", [10**8, 2 * 10**8]]
@@ -221,6 +231,7 @@ MISTAKES = [
     ({"group.turists.count": "5"}, "--set: group.turists.count: there is no group 'turists'; there are tourists, funds; did you mean tourists?"),
     ({"group.tourists.count": "many"}, "--set: group.tourists.count: 'many' is not a count"),
     ({"group.tourists.endowment.eur": "5"}, "group.tourists.endowment.eur: an endowment has no 'eur'"),
+    ({"group.tourists.endowment.usd": "5"}, "group.tourists.size: give a size or endowment.usd, not both"),
     ({"group.tourists.count.x": "5"}, "--set: group.tourists.count.x: count is one value, not a table"),
     ({"gap.SPYx.change": "5 %"}, "--set: gap.SPYx.change: there is no gap 'SPYx'; there are TSLAx"),
     ({"gap.TSLAx.change": "-95 %"}, "--set: gap.change: '-95 %' is not between -90 % and 900 %"),
@@ -228,6 +239,9 @@ MISTAKES = [
     ({"end": "2026-03-08 02:30"}, "--set: end: "),
     ({"end": "next Monday"}, "--set: end: "),
     ({"start": "2026-03-07 00:00"}, "--set: start = '2026-03-07 00:00': must not be later than measure_from"),
+    ({"warm_up": "30 years"}, "--set: warm_up = '30 years': is written like '10 trading days' or '2 weeks'"),
+    ({"warm_up": "2000 weeks"}, "--set: warm_up = '2000 weeks': "),
+    ({"warm_up": "9000 trading days"}, "--set: warm_up = '9000 trading days': "),
     ({"warm_up": "a while"}, "--set: warm_up = 'a while': is written like '10 trading days' or '2 weeks'"),
     ({"headline": "AAPLx"}, "--set: headline: there is no ticker 'AAPLx'; there are TSLAx, SPYx"),
     ({"TSLA.perp.funding.cap": "1 %"}, "--set: TSLA.perp.funding.cap: there is no ticker 'TSLA'; there are"),
@@ -258,7 +272,7 @@ FILE_MISTAKES = [
     ('end = "2026-03-10 16:00"', 'end = "2026-03-01 16:00"', "mine.toml: end = '2026-03-01 16:00': must be later"),
     ('end = "2026-03-10 16:00"', "", "mine.toml: end: is missing (end: when the run ends, New York time)"),
     ('from = "2026-03-06 16:00"', 'from = "2026-03-06 15:00"', "gap.from = '2026-03-06 15:00': is not the close of"),
-    ('to = "2026-03-09 09:30"', 'to = "2026-03-08 09:30"', "gap.to = '2026-03-08 09:30': is not the open of"),
+    ('to = "2026-03-09 09:30"', 'to = "2026-03-08 09:30"', "gap.to = '2026-03-08 09:30': is not the next regular open, which is Mon 2026-03-09 09:30"),
     ('to = "2026-03-09 09:30"', 'to = "2026-03-05 09:30"', "gap.to = '2026-03-05 09:30': must be later than from"),
     ('change = "-8 %"', 'chnge = "-8 %"', "mine.toml: gap.chnge: a gap has no 'chnge'; did you mean change?"),
     ('population = "retail"', 'population = "retial"', "there is no population 'retial'; there are retail, arbitrageur; did"),

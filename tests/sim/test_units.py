@@ -161,6 +161,20 @@ def test_a_rate_is_read_exactly_or_refused_never_rounded(number: object) -> None
         assert exact.denominator != 1
 
 
+def test_an_instant_is_what_a_new_york_clock_shows() -> None:
+    # 09:30 in winter is 14:30 UTC; the clocks go forward on 8 March.
+    assert read("2026-03-06 09:30", "instant") == 1_772_807_400_000_000
+    assert read("2026-03-09 09:30", "instant") == 1_773_063_000_000_000
+    for missing in ("2026-03-08 02:30", "2026-11-01 01:30", "tomorrow", "2026-02-30 09:30"):
+        with pytest.raises(UnitError, match=missing):
+            read(missing, "instant")
+
+
+@given(st.integers(1_450_000_000_000_000, 1_900_000_000_000_000))
+def test_write_then_read_is_the_same_instant(instant_us: int) -> None:
+    assert read(write(instant_us, "instant"), "instant") == instant_us
+
+
 def test_a_column_is_known_by_its_name_without_the_unit() -> None:
     assert bare_name("cap_ppb", "ppb") == "cap"
     assert bare_name("interval_us", "us") == "interval"

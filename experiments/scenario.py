@@ -67,6 +67,7 @@ from offhours.sim.rules import (
     Origin,
     Rules,
     check_ticker,
+    knobs,
     nearest,
     plain_text,
     read_asset,
@@ -271,9 +272,9 @@ class Group:
             for kind, of in (("tokens", self.tokens), ("shares", self.shares))
             for ticker, h in of.items()
         ]
-        knobs = [[column, *law.canonical()] for column, law in sorted(self.laws.items())]
+        spread = [[column, *law.canonical()] for column, law in sorted(self.laws.items())]
         money = [self.usd.canonical(), self.broker_usd.canonical()]
-        return [self.name, self.population, self.count, self.latency_us, self.isolated, knobs, money, held]
+        return [self.name, self.population, self.count, self.latency_us, self.isolated, spread, money, held]
 
 
 Changes = tuple[tuple[str, Any], ...]
@@ -423,6 +424,23 @@ CONTROLS: Mapping[str, Callable[[Scenario], dict[str, Any]]] = {
     "no-liquidation": lambda of: {"perp.liquidation.active": "false"},
 }
 """Built-in controls: what each sets."""
+
+
+def every_knob(known: Mapping[str, type] | None = None) -> dict[str, Knob]:
+    """All that can be set, by the name that ``offhours knob`` takes.
+
+    Rules of the market ("perp.margin.leverage_max"), what every group has ("group.latency"), given moves
+    ("gap.change"), and each population's own ("retail.leverage").
+    """
+    found = {name: named.knob for name, named in knobs().items()}
+    tables = {"group": GroupKnobs, "gap": GapKnobs, **(populations() if known is None else known)}
+    for table, row in tables.items():
+        for column, knob in columns_of(row).items():
+            if isinstance(knob, Knob):
+                key = units.bare_name(column, knob.unit)
+                is_held = table == "group" and column in _ENDOWMENT.values()
+                found[f"{table}.endowment.{key}" if is_held else f"{table}.{key}"] = knob
+    return found
 
 
 # Finding and reading -------------------------------------------------------------------------------------------------
@@ -725,6 +743,7 @@ class _Reader:
     def check_gaps(self, built: Scenario) -> None:
         """A given move spans one closed window, within the run."""
         windows = {window.close_us: window.open_us for window in closed_windows(built.hours())}
+        given = [(gap.ticker, gap.from_us) for gap in built.gaps]
         for row, gap in zip(self.rows("gap"), built.gaps):
             if gap.from_us not in windows:
                 allowed = "is not the close of a regular session of the run"
@@ -733,7 +752,10 @@ class _Reader:
                 opens = units.write(windows[gap.from_us], "instant")
                 allowed = f"is not the next regular open, which is {opens}"
                 raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), allowed)
-        built.plans()
+            if given.count((gap.ticker, gap.from_us)) > 1:
+                raise Mistake(
+                    self.file, "gap.from", plain_text(row["from"]), "two moves are given for one closed window"
+                )
 
     def replay(self, used: tuple[str, ...]) -> dict[str, Path]:
         given = self.document.get("replay", {})
@@ -785,14 +807,14 @@ class _Reader:
             allowed = f"there is no population '{population}'; {there_are}"
             raise Mistake(self.where("population", row), f"{at}.population", population, allowed)
         columns = columns_of(self.known[population])
-        knobs = {units.bare_name(c, k.unit): (c, k) for c, k in columns.items() if isinstance(k, Knob)}
+        own = {units.bare_name(c, k.unit): (c, k) for c, k in columns.items() if isinstance(k, Knob)}
         common = {"name", "population", "count", "latency", "mode", "size", "endowment"}
-        for key in row.keys() - common - knobs.keys():
-            words = {*knobs, *common}
+        for key in row.keys() - common - own.keys():
+            words = {*own, *common}
             allowed = f"the population '{population}' has no knob '{key}'{nearest(key, words)}"
             raise Mistake(self.where(key, row), f"{at}.{key}", "", allowed)
         laws_of = {}
-        for key, (column, knob) in knobs.items():
+        for key, (column, knob) in own.items():
             laws_of[column] = self.law(row, key, knob, f"{at}.{key}")
             if knob.unit == "leverage":
                 self.check_leverage(row, key, laws_of[column], f"{at}.{key}", rules)
@@ -802,7 +824,7 @@ class _Reader:
         for key in endowment.keys() - _ENDOWMENT.keys():
             allowed = f"an endowment has no '{key}'{nearest(key, _ENDOWMENT)}"
             raise Mistake(self.file, f"{at}.endowment.{key}", "", allowed)
-        if "size" in row and "size" not in knobs:
+        if "size" in row and "size" not in own:
             if "usd" in endowment:
                 raise Mistake(self.where("size", row), f"{at}.size", "", "give a size or endowment.usd, not both")
             endowment = {**endowment, "usd": row["size"]}

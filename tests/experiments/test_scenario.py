@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhours.experiments.scenario import CONTROLS, Scenario, read_scenario, scenario, scenarios, write_toml
+from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios, write_toml
 from offhours.sim.declare import A, Column, Knob
 from offhours.sim.market import margin
 from offhours.sim.rules import Mistake, read_toml
@@ -306,6 +306,19 @@ def test_a_scenario_that_does_not_exist() -> None:
         scenario("weekend-gab", known=KNOWN)
     with pytest.raises(Mistake, match=r"nowhere\.toml: cannot be read: No such file"):
         scenario("nowhere.toml", known=KNOWN)
+
+
+def test_two_moves_of_one_stock_in_one_window_are_refused() -> None:
+    move = TEXT[TEXT.index("[[gap]]") : TEXT.index("[[group]]")]
+    with pytest.raises(Mistake, match="two moves are given for one closed window"):
+        build(TEXT + move)
+
+
+def test_every_knob_has_a_name_a_meaning_and_a_basis() -> None:
+    every = every_knob(KNOWN)
+    assert {"perp.margin.leverage_max", "group.latency", "group.endowment.tokens", "gap.change", "retail.leverage"} <= set(every)
+    for name, knob in every.items():
+        assert knob.meaning and knob.basis.partition(": ")[0] in ("rule", "measured", "literature", "chosen"), name
 
 
 def test_toml_is_written_as_it_is_read() -> None:

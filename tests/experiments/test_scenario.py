@@ -160,6 +160,7 @@ def test_changes_add_up_and_the_scenario_they_came_from_stays() -> None:
     one = s.with_changes({"group.tourists.count": 0})
     two = one.with_changes({"perp.margin.leverage_max": "10x", "group.tourists.count": 7})
     assert [x.group("tourists").count for x in (s, one, two)] == [200, 0, 7]
+    assert s.with_changes({}) == s and "count = 200" in s.to_toml()
     assert dict(two.changes) == {"group.tourists.count": 7, "perp.margin.leverage_max": "10x"}
     assert [d.name for d in one.differences()] == ["perp.funding.cap", "perp.funding.cap"]
     assert [d.ticker for d in one.differences()] == ["TSLAx", "SPYx"]

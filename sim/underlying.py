@@ -1,6 +1,6 @@
 """The stocks under the tokens, as Python sees them: how they were calibrated, given returns, earnings, replayed prices.
 
-The law itself lies behind the wall, in the rooms `gap` and `stock`; a ticker's own figures are in ``assets/TICKER.toml``.
+The law itself lies behind the wall, in the rooms `gap` and `stock`; a ticker's own figures in ``assets/TICKER.toml``.
 
 **How a ticker is calibrated.** Its daily standard deviation is `GAP_SD_RATIO` times the 95 % quantile of its absolute
 gaps over weekday nights (RaYYeR220/ballast, research/data/gap_quantiles.json, 2020-06-01 to 2026-09-24, about 1,200
@@ -8,8 +8,8 @@ nights a name). The ratio is measured where daily bars and gaps are both at hand
 QQQ .85 (1,968), IWM .96 (3,401), AAPL .94 (3,794), FB .98 (1,742), GOOG 1.05 (1,872); median .95 (QuantConnect/Lean). A
 quantile of many nights says more than a standard deviation, which a dozen days decide.
 
-**Loadings** are correlations with one market factor: those of nights and sessions with SPY since 2012 over SPY's own .97
-(QQQ .93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names the
+**Loadings** are correlations with one market factor: those of nights and sessions with SPY since 2012 over SPY's .97 (QQQ
+.93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names the
 weekday correlations of their tokens with QQQx and SPYx, 24 to 92 days to 2026-06-21
 (mkzung/solana-xstocks-wash-analysis). One factor leaves out what MSTR, COIN and CRCL share beyond the market (.6 to .75
 among their tokens).
@@ -72,7 +72,7 @@ class Release:
 
 
 def closed_windows(hours: np.ndarray[Any, Any]) -> list[ClosedWindow]:
-    """The closed windows of a calendar (rows with start_us, end_us, phase, window_class) that end in an open."""
+    """The closed windows of a calendar (rows as `hours.schedule` makes them) that end in an open."""
     found: list[ClosedWindow] = []
     close_us, kind = -1, 0
     for row in hours:
@@ -134,8 +134,8 @@ def replay_rows(
     """Rows of the replay table from one file of real prices a ticker, CSV or Parquet. Raises :class:`Mistake`.
 
     A file has the column ``time_utc`` or ``time_new_york`` (bars are stamped with their beginning), and ``price_usd`` or
-    ``price``, or ``open`` and ``close``. The price of a bar with both is its open from its beginning and its close from the
-    second before its end; between rows the price stands still.
+    ``price``, or ``open`` and ``close``. The price of a bar with both is its open from its beginning and its close from
+    the second before its end; between rows the price stands still.
     """
     parts = []
     for ticker in sorted(files, key=lambda name: (name not in tickers, name in tickers and tickers.index(name))):
@@ -149,7 +149,7 @@ def replay_rows(
 
 
 def read_prices(file: str | Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Instants (us since 1970) and prices (dollars) of a file of real prices, in order of time. Raises :class:`Mistake`."""
+    """Instants (us since 1970) and prices (dollars) of a file of real prices. Raises :class:`Mistake`."""
     name, frame = str(file), _read_frame(Path(file))
     times_us = _read_times(name, frame)
     late = np.flatnonzero(np.diff(times_us) <= 0)
@@ -212,7 +212,7 @@ def _read_column(name: str, frame: pd.DataFrame, column: str) -> np.ndarray[Any,
 def _parted_bars(
     times_us: np.ndarray[Any, Any], opens: np.ndarray[Any, Any], closes: np.ndarray[Any, Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Two prices a bar: its open at its beginning, its close a second before its end (the shortest step of the file)."""
+    """Two prices a bar: its open at its beginning, its close a second before its end (by the file's shortest step)."""
     length_us = int(np.diff(times_us).min()) if len(times_us) > 1 else 2 * SECOND_US
     if length_us < 2 * SECOND_US:
         return times_us, closes
@@ -233,4 +233,5 @@ def _check_cover(name: str, times_us: np.ndarray[Any, Any], hours: np.ndarray[An
 
 
 def _stamp(instant_us: int) -> str:
-    return f"{np.datetime64(instant_us, 'us').astype('datetime64[m]')} UTC".replace("T", " ")
+    text = str(np.datetime64(instant_us, "us").astype("datetime64[m]"))
+    return f"{text.replace('T', ' ')} UTC"

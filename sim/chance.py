@@ -9,7 +9,7 @@ The hash is three rounds of the finaliser of splitmix64 (G. Steele, D. Lea and C
 number generators", OOPSLA 2014; constants of D. Stafford's variant 13): over seed and stream, then who, then n. It is
 a fast hash for simulation and keeps no secrets.
 
-All arguments and integer results are int64; sums and products wrap around at 64 bits, in this file only. All 64 bits
+All arguments and integer results are int64; sums and products wrap around at 64 bits, here only, by primitives that say so. All 64 bits
 tell one `who` from another: an agent's is `person(group_key, member)`, an instrument's `key_of(ticker)`.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from offhours.sim.compile import COMPILED, kernel
+from offhours.sim.compile import kernel, wrapping_product, wrapping_sum
 from offhours.sim.curves import log, normal_quantile
 
 # Streams: what a draw is for. A number is never given twice nor changed: it is part of every published result.
@@ -70,25 +70,11 @@ _KEEP_63 = (1 << 63) - 1
 _EVERYBODY = -1
 """The `who` of what is drawn for all together; a person's is never negative."""
 
-if COMPILED:
-
-    @kernel
-    def _wrap(word: int) -> int:
-        """Compiled sums and products of int64 wrap around by themselves."""
-        return word
-
-else:
-
-    def _wrap(word: int) -> int:
-        """The int64 that has the lowest 64 bits of `word`."""
-        return ((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
-
-
 @kernel
 def mix(word: int) -> int:
     """The finaliser of splitmix64: a bijection of int64; each bit of `word` moves about half of the result's."""
-    word = _wrap((word ^ ((word >> 30) & _KEEP_34)) * _FIRST)
-    word = _wrap((word ^ ((word >> 27) & _KEEP_37)) * _SECOND)
+    word = wrapping_product(word ^ ((word >> 30) & _KEEP_34), _FIRST)
+    word = wrapping_product(word ^ ((word >> 27) & _KEEP_37), _SECOND)
     return word ^ ((word >> 31) & _KEEP_33)
 
 
@@ -96,9 +82,9 @@ def mix(word: int) -> int:
 def word(seed: int, stream: int, who: int, n: int) -> int:
     """Sixty-four random bits, as an int64 of either sign."""
     # n enters by exclusive or: added, two people's draws could be the same sequence, shifted.
-    luck = mix(_wrap(seed + _wrap(stream * _GOLDEN)))
-    luck = mix(_wrap(luck + who))
-    return mix(luck ^ _wrap(n * _GOLDEN))
+    luck = mix(wrapping_sum(seed, wrapping_product(stream, _GOLDEN)))
+    luck = mix(wrapping_sum(luck, who))
+    return mix(luck ^ wrapping_product(n, _GOLDEN))
 
 
 @kernel
@@ -188,7 +174,7 @@ def _half(key: int, turn: int, half: int) -> int:
 @kernel
 def person(group_key: int, member: int) -> int:
     """The `who` of a group's member: a nonnegative int64, whatever other groups there are."""
-    return mix(_wrap(mix(group_key) + _wrap(member * _GOLDEN))) & _KEEP_63
+    return mix(wrapping_sum(mix(group_key), wrapping_product(member, _GOLDEN))) & _KEEP_63
 
 
 def key_of(text: str) -> int:

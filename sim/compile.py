@@ -1,4 +1,4 @@
-"""How a kernel becomes machine code: `@kernel`, two bit-counting primitives, and a compile cache that cannot be stale.
+"""How a kernel becomes machine code: `@kernel`, a few bit primitives, and a compile cache that cannot be stale.
 
 A kernel is plain Python that happens to compile: with ``OFFHOURS_COMPILE=0`` (or ``NUMBA_DISABLE_JIT=1``) the same sources
 run uncompiled and give the same bits. Compiled kernels count no references (``_nrt=False``), hold no interpreter lock and
@@ -138,6 +138,11 @@ if COMPILED:
         def __call__(self, *arguments: Any) -> Any:
             return self.door(*arguments)
 
+        def get_call_template(self, arguments: Any, keywords: Any) -> Any:
+            """Take every integer as int64: numba would compile a copy for each literal, truth value and narrow column."""
+            wide = tuple(types.int64 if isinstance(a, (types.Integer, types.Boolean)) else a for a in arguments)
+            return super().get_call_template(wide, keywords)
+
     _OPTIONS = {"nopython": True, "_nrt": False, "nogil": True, "error_model": "python", "no_cfunc_wrapper": True}
 
     def kernel(function: Function) -> Function:
@@ -167,6 +172,30 @@ if COMPILED:
 
         return types.int64(types.int64), generate
 
+    @intrinsic
+    def _wrapping_sum(typingctx: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.add(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    @intrinsic
+    def _wrapping_product(typingctx: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.mul(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    @kernel
+    def wrapping_sum(a: int, b: int) -> int:
+        """a + b modulo 2^64, as an int64. (numba tells LLVM that its own sums and products never overflow.)"""
+        return _wrapping_sum(a, b)  # type: ignore[no-any-return]
+
+    @kernel
+    def wrapping_product(a: int, b: int) -> int:
+        """a x b modulo 2^64, as an int64."""
+        return _wrapping_product(a, b)  # type: ignore[no-any-return]
+
     @kernel
     def lowest_bit(word: int) -> int:
         """Position of the lowest set bit of a positive int64 (0 is the unit's place)."""
@@ -184,6 +213,17 @@ else:
         """The uncompiled face: `function` itself."""
         KERNELS.append(function)
         return function
+
+    def _wrapped(number: int) -> int:
+        return ((number + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
+
+    def wrapping_sum(a: int, b: int) -> int:
+        """a + b modulo 2^64, as an int64."""
+        return _wrapped(a + b)
+
+    def wrapping_product(a: int, b: int) -> int:
+        """a x b modulo 2^64, as an int64."""
+        return _wrapped(a * b)
 
     def lowest_bit(word: int) -> int:
         """Position of the lowest set bit of a positive int64 (0 is the unit's place)."""

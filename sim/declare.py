@@ -201,18 +201,24 @@ class Memory:
         self._counts = {_SPECS[a].name: counts[a] for a in block.accessors}
         self._allocate()
 
-    def _allocate(self) -> None:
-        """One arena for all tables: a fork is then one copy, and untouched pages cost nothing."""
-        offsets, total = {}, 0
+    def _allocate(self, like: Memory | None = None) -> None:
+        """One arena for all tables that are state: a fork is then one copy, and untouched pages cost nothing.
+
+        Recorded tables lie in an arena of their own that is never copied: a log is drained before its market is forked.
+        """
+        offsets: dict[str, int] = {}
+        totals = {True: 0, False: 0}
         for spec in self.block:
-            offsets[spec.name] = total
-            total += (self._counts[spec.name] * spec.dtype.itemsize + 63) // 64 * 64
-        self.arena = np.zeros(total, dtype=np.uint8)
+            offsets[spec.name] = totals[spec.recorded]
+            totals[spec.recorded] += (self._counts[spec.name] * spec.dtype.itemsize + 63) // 64 * 64
+        self.arena = np.zeros(totals[False], dtype=np.uint8) if like is None else like.arena.copy()
+        self._log_arena = np.zeros(totals[True], dtype=np.uint8)
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         descriptor = np.zeros(2 * len(self.block.accessors), dtype=np.int64)
         for spec in self.block:
             begin, count = offsets[spec.name], self._counts[spec.name]
-            view = self.arena[begin : begin + count * spec.dtype.itemsize].view(spec.dtype)
+            arena = self._log_arena if spec.recorded else self.arena
+            view = arena[begin : begin + count * spec.dtype.itemsize].view(spec.dtype)
             self.arrays[spec.name] = view
             descriptor[2 * spec.slot : 2 * spec.slot + 2] = view.ctypes.data, count
         self._descriptor = descriptor
@@ -232,11 +238,10 @@ class Memory:
         return rows
 
     def copy(self) -> Memory:
-        """An independent memory with the same content (recorded tables included)."""
+        """An independent memory in the same state; its recorded tables are empty."""
         twin = object.__new__(Memory)
         twin.block, twin._counts = self.block, self._counts
-        twin._allocate()
-        twin.arena[:] = self.arena
+        twin._allocate(like=self)
         return twin
 
     def digest(self) -> str:

@@ -157,6 +157,7 @@ class Simulation:
 
     def fork(self, seed: int | None = None) -> Simulation:
         """An independent copy from here on; with `seed` it takes new luck from now, without it is the same market."""
+        self.tape.drain(self.memory)
         twin = Simulation(self.setup, tuple(m.copy() for m in self.blocks), self.loop, self.tape.copy(), self.broken)
         if seed is not None:
             twin.memory[clock.clock]["seed"][0] = seed

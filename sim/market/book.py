@@ -40,6 +40,7 @@ class Book:
     last_ticks: A[int, Column("i8", "ticks", "price of the last trade, or 0")]
     unit_uusd: A[int, Column("i8", "uusd", "value of one tick x one lot")]
     volume_lots: A[int, Column("i8", "lots", "traded so far")]
+    signed_lots: A[int, Column("i8", "lots", "bought minus sold by arriving orders so far")]
     bid_lots: A[int, Column("i8", "lots", "sum of resting bids")]
     ask_lots: A[int, Column("i8", "lots", "sum of resting asks")]
 
@@ -163,11 +164,12 @@ def first(world: World, book: int, side: int) -> int:
 
 
 @kernel
-def note_trade(world: World, book: int, price_ticks: int, lots: int) -> None:
-    """Remember the last price and the volume."""
+def note_trade(world: World, book: int, price_ticks: int, lots: int, aggressor: int) -> None:
+    """Remember the last price, the volume, and who came to whom."""
     b = books(world)[book]
     b.last_ticks = price_ticks
     b.volume_lots += lots
+    b.signed_lots += aggressor * lots
 
 
 @kernel

@@ -278,7 +278,7 @@ def exchange(world: World, book: int, buyer: int, seller: int, price_ticks: int,
     rules = fee_rules(world)[book]
     charge(world, buyer, value, rules.taker_ppb if aggressor == BUY else rules.maker_ppb)
     charge(world, seller, value, rules.taker_ppb if aggressor == SELL else rules.maker_ppb)
-    note_trade(world, book, price_ticks, lots)
+    note_trade(world, book, price_ticks, lots, aggressor)
     count_trade(world)
     reports(world)[0].value_uusd += value
     if clock(world)[0].log_trades == 1:

@@ -8,8 +8,8 @@ nights a name). The ratio is measured where daily bars and gaps are both at hand
 QQQ .85 (1,968), IWM .96 (3,401), AAPL .94 (3,794), FB .98 (1,742), GOOG 1.05 (1,872); median .95 (QuantConnect/Lean). A
 quantile of many nights says more than a standard deviation, which a dozen days decide.
 
-**Loadings** are correlations with one market factor: those of nights and sessions with SPY since 2012 over SPY's .97 (QQQ
-.93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names the
+**Loadings** are correlations with one market factor: those of nights and sessions with SPY since 2012 over SPY's .97
+(QQQ .93 and .90, AAPL .68 and .64, GOOG .73 and .69; n = 2,229 days, QuantConnect/Lean), and for the younger names the
 weekday correlations of their tokens with QQQx and SPYx, 24 to 92 days to 2026-06-21
 (mkzung/solana-xstocks-wash-analysis). One factor leaves out what MSTR, COIN and CRCL share beyond the market (.6 to .75
 among their tokens).
@@ -99,7 +99,8 @@ def plan_rows(
             raise Mistake(file, "surprise", f"{given.surprise_ppb / 1e7:g} %", "a share lies between 0 % and 100 %")
         window = next((w for w in windows if given.at_us < w.open_us), None)
         if window is None:
-            raise Mistake(file, "gap", "", f"the run has no closed window of {given.ticker} that begins after the gap's time and ends in an open")  # fmt: skip
+            sentence = f"the run has no closed window of {given.ticker} that ends in an open after the gap's time"
+            raise Mistake(file, "gap", "", sentence)
         if (given.ticker, window.close_us) in taken:
             raise Mistake(file, "gap", given.ticker, "two gaps are given for one closed window")
         taken.add((given.ticker, window.close_us))
@@ -133,7 +134,7 @@ def replay_rows(
 ) -> np.ndarray[Any, Any]:
     """Rows of the replay table from one file of real prices a ticker, CSV or Parquet. Raises :class:`Mistake`.
 
-    A file has the column ``time_utc`` or ``time_new_york`` (bars are stamped with their beginning), and ``price_usd`` or
+    A file has the column ``time_utc`` or ``time_new_york`` (a bar is stamped with its beginning), and ``price_usd`` or
     ``price``, or ``open`` and ``close``. The price of a bar with both is its open from its beginning and its close from
     the second before its end; between rows the price stands still.
     """
@@ -154,13 +155,15 @@ def read_prices(file: str | Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
     times_us = _read_times(name, frame)
     late = np.flatnonzero(np.diff(times_us) <= 0)
     if len(late):
-        raise Mistake(name, "", "", f"row {late[0] + 2} is not later than the row before it; sort the rows by time, once each")  # fmt: skip
+        sentence = f"row {late[0] + 2} is not later than the row before it; sort the rows by time, once each"
+        raise Mistake(name, "", "", sentence)
     if "open" in frame and "close" in frame:
         times_us, prices = _parted_bars(times_us, _read_column(name, frame, "open"), _read_column(name, frame, "close"))
         return times_us, prices
     column = next((c for c in PRICE_COLUMNS if c in frame), None)
     if column is None:
-        raise Mistake(name, "", "", f"has no price: a column price_usd, or open and close; its columns are {', '.join(map(str, frame.columns))}")  # fmt: skip
+        sentence = f"has no price: a column price_usd, or open and close; its columns are {', '.join(frame.columns)}"
+        raise Mistake(name, "", "", sentence)
     return times_us, _read_column(name, frame, column)
 
 
@@ -185,7 +188,8 @@ def _read_times(name: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
 
     column = next((c for c in TIME_COLUMNS if c in frame), None)
     if column is None:
-        raise Mistake(name, "", "", f"has no time: a column time_utc or time_new_york; its columns are {', '.join(map(str, frame.columns))}")  # fmt: skip
+        sentence = f"has no time: a column time_utc or time_new_york; its columns are {', '.join(frame.columns)}"
+        raise Mistake(name, "", "", sentence)
     try:
         times = pd.DatetimeIndex(pd.to_datetime(frame[column], utc=column == "time_utc"))
         if times.tz is None:
@@ -220,7 +224,9 @@ def _parted_bars(
     return both_us, np.stack([opens, closes], axis=1).ravel()
 
 
-def _check_cover(name: str, times_us: np.ndarray[Any, Any], hours: np.ndarray[Any, Any], start_us: int, end_us: int) -> None:  # fmt: skip
+def _check_cover(
+    name: str, times_us: np.ndarray[Any, Any], hours: np.ndarray[Any, Any], start_us: int, end_us: int
+) -> None:
     """Refuse a file that begins after the run does, or leaves a regular session of the run without a price."""
     if times_us[0] > start_us:
         raise Mistake(name, "", "", f"begins at {_stamp(int(times_us[0]))}, after the run at {_stamp(start_us)}")

@@ -17,13 +17,14 @@ from math import sqrt
 from offhours.agents.desk import (
     BUY,
     HOUR_US,
-    LIMIT,
     PERP,
+    POST_ONLY,
     REGULAR,
     SECOND_US,
     SELL,
     TOKEN,
     agents,
+    best_usd,
     bought_shares,
     broker_dollars,
     buy_stock,
@@ -33,7 +34,6 @@ from offhours.agents.desk import (
     equity_usd,
     held_shares,
     index_usd,
-    initial_margin_usd,
     lots,
     nap_us,
     normal,
@@ -69,18 +69,21 @@ class Maker:
     thin_off_hours: A[float, Knob("0.4", "real", "0", "1", "size of a level while the stock has no quote, beside the regular one", basis="measured: silver perp against its future in January 2026: off-hours depth a fraction; tokens trade 12 to 30 % of weekday volume at week-ends")]  # fmt: skip
     token_share: A[float, Knob("0.6", "real", "0", "5", "size on the token book beside the perp book", basis="chosen: tokens are the thinner market; half or twice moves the index's depth alike")]  # fmt: skip
     inventory_uusd: A[int, Knob("$150,000", "uusd", "$100", "$1B", "net inventory at which he stops adding to it", basis="chosen: a third of his capital at 1x; not half, because two retail orders would fill it; not twice, because a 10 % gap would then end him")]  # fmt: skip
-    skew: A[float, Knob("0.6", "real", "0", "10", "shift of the centre at full inventory, in standard deviations of a day", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma chosen so that full inventory shifts the quotes by a good part of a day's move")]  # fmt: skip
+    skew: A[float, Knob("1", "real", "0", "10", "shift of both centres at full net inventory, in half-spreads", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma such that a full maker offers at his fair value; half or twice: he stays full longer or shorter")]  # fmt: skip
+    carry_ppb: A[int, Knob("0.3 %", "ppb", "0 %", "10 %", "shift of the perp's centre above the token's at full short perp inventory", basis="chosen: what funding must pay him for a hedged short: at a divisor of 24 this is 1.25 bp an hour; not half, because then arbitrage never pays; not twice, because the premium would live at the mark's cap")]  # fmt: skip
+    perp_uusd: A[int, Knob("$1.5M", "uusd", "$100", "$1B", "perp position, hedged or not, that he calls full", basis="chosen: his dollars at the venue at 1x; not half, because retail's net long would fill all of them; not twice, because a hedge that breaks would then ruin him")]  # fmt: skip
     daily_volatility_ppb: A[int, Knob("3 %", "ppb", "0.1 %", "30 %", "standard deviation of a day he reckons with", basis="measured: median of large US single stocks")]  # fmt: skip
     flow_gain: A[float, Knob("0.25", "real", "0", "10", "move of the belief by a net purchase of his whole inventory limit by the market, in standard deviations of the belief", basis="literature: Kyle's lambda is sd of value over twice the sd of noise flow; half because others absorb flow too")]  # fmt: skip
     night_variance: A[float, Knob("0.2", "real", "0", "2", "variance of his belief grown in a weekday night, in daily variances", basis="measured: nights carry a quarter of a trading day's variance, weekends .34 (US stocks)")]  # fmt: skip
     feed_delay_us: A[int, Knob("1 s", "us", "0 s", "1 h", "age at which he has a stock quote", basis="chosen: a consolidated feed and his own machine; not half or twice: it is one look")]  # fmt: skip
     disagreement_ppb: A[int, Knob("1 bp", "ppb", "0 bp", "1 %", "standard deviation of his own error about the stock, each look", basis="chosen: so that makers do not quote one price; not half, because ties would decide; not twice, because it would be a fifth of the spread")]  # fmt: skip
     hedge_share: A[float, Knob("0.5", "real", "0", "10", "net inventory, beside its limit, above which he hedges in the stock", basis="chosen: rarely enough that the broker's spread does not eat the gain; half or twice trades more or less there")]  # fmt: skip
-    target_uusd: A[int, Knob("$400,000", "uusd", "$100", "$10B", "capital above which he pays out", basis="chosen: what the scenario endows; half or twice only dates the dividend")]  # fmt: skip
-    loss_limit: A[float, Knob("0.5", "real", "0", "1", "loss of target capital at which he stops", basis="chosen: half a desk's capital is what most mandates stop at; not half of it, because a gap costs that; not twice, which is ruin")]  # fmt: skip
+    payout: A[float, Knob("1.1", "real", "1", "100", "capital, beside what he began with, above which he pays out", basis="chosen: a tenth of growth; half or twice only dates the dividend")]  # fmt: skip
+    loss_limit: A[float, Knob("0.5", "real", "0", "1", "loss, beside what he began with, at which he stops", basis="chosen: half a desk's capital is what most mandates stop at; not half of it, because a gap costs that; not twice, which is ruin")]  # fmt: skip
     pause_us: A[int, Knob("3 days", "us", "1 s", "1000 days", "time before he is back with fresh capital", basis="chosen: a committee and a wire; half or twice moves one weekend at most")]  # fmt: skip
     hedges: A[int, Knob("yes", "flag", "no", "yes", "whether he hedges in the stock", basis="chosen: a switch has no half; twice means nothing")]  # fmt: skip
 
+    began_usd: A[float, Column("f8", "usd", "capital at his first look, or 0")]
     paused_until_us: A[int, Column("i8", "us", "quotes nothing before")]
     pauses: A[int, Column("i8", "count", "times he stopped at his loss limit")]
 
@@ -134,7 +137,10 @@ def wealth_usd(world: World, crowd: World, agent: int) -> float:
 def solvent(world: World, crowd: World, agent: int, row: int) -> int:
     """Pay out above target; at the loss limit withdraw all quotes, pause, and send for fresh capital. 1 where he goes on."""
     me = makers(crowd)[row]
-    worth, target = wealth_usd(world, crowd, agent), me.target_uusd / 1.0e6
+    worth = wealth_usd(world, crowd, agent)
+    if me.began_usd == 0.0:
+        me.began_usd = worth
+    target = me.began_usd
     if worth < target * (1.0 - me.loss_limit):
         for ticker in range(tickers(world)):
             cancel_all(world, crowd, agent, ticker, PERP)
@@ -144,7 +150,7 @@ def solvent(world: World, crowd: World, agent: int, row: int) -> int:
         me.pauses += 1
         deposit(world, crowd, agent, target - worth)
         return 0
-    surplus = worth - 1.1 * target
+    surplus = worth - me.payout * target
     if surplus > 0.0 and agents(crowd)[agent].wakes % 1000 == 0:
         withdraw(world, crowd, agent, min(surplus, 0.5 * spare_usd(world, crowd, agent)))
     return 1
@@ -219,8 +225,10 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
     load = inventory_shares(world, crowd, agent, row, ticker) / limit
     sd = sqrt(b.variance) * daily
     error = me.disagreement_ppb / 1.0e9 * normal(world, crowd, agent, PRICE)
-    centre = price * (1.0 + error - me.skew * daily * min(max(load, -2.0), 2.0))
     half = price * (me.half_spread_ppb / 1.0e9 + me.uncertainty * sd)
+    centre = price * (1.0 + error) - me.skew * half * min(max(load, -2.0), 2.0)
+    short = -position_shares(world, crowd, agent, ticker) * price / (me.perp_uusd / 1.0e6)
+    lift = price * me.carry_ppb / 1.0e9 * min(max(short, -1.5), 1.5)
     holdings = position_shares(world, crowd, agent, ticker) + 2.0 * token_shares(world, crowd, agent, ticker)
     stale = now_us(world) - b.quoted_us > 10 * 60 * SECOND_US
     moved = abs(centre - b.centre_usd) > 0.35 * half or abs(half - b.half_usd) > 0.2 * half
@@ -237,8 +245,9 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
             cancel_all(world, crowd, agent, ticker, which)
         for level in range(me.levels):
             away = half + step * level
-            ladder(world, crowd, agent, row, ticker, which, BUY, centre - away, size * (1.0 + level), load)
-            ladder(world, crowd, agent, row, ticker, which, SELL, centre + away, size * (1.0 + level), load)
+            here = centre + lift if which == PERP else centre
+            ladder(world, crowd, agent, row, ticker, which, BUY, here - away, size * (1.0 + level), load)
+            ladder(world, crowd, agent, row, ticker, which, SELL, here + away, size * (1.0 + level), load)
 
 
 @kernel
@@ -254,6 +263,10 @@ def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which:
         owned = token_shares(world, crowd, agent, ticker) if side == SELL else dollars(world, crowd, agent) * 0.5 / price
         shares = min(shares, max(0.0, owned) / (2.0 * me.levels))
     size = lots(world, ticker, which, shares)
+    tick = tick_usd(world, ticker, which)
+    other = best_usd(world, ticker, which, -side)
+    if other > 0.0:
+        price = min(price, other - tick) if side == BUY else max(price, other + tick)
     if size > 0:
-        edge = 0.499 * tick_usd(world, ticker, which) * -side
-        order(world, crowd, agent, ticker, which, side, ticks(world, ticker, which, price + edge), size, LIMIT, 0)
+        outward = ticks(world, ticker, which, price - side * 0.499 * tick)
+        order(world, crowd, agent, ticker, which, side, outward, size, POST_ONLY, 0)

@@ -17,9 +17,9 @@ from math import sqrt
 from offhours.agents.desk import (
     BUY,
     HOUR_US,
+    LIMIT,
     PERP,
     POST_ONLY,
-    REGULAR,
     SECOND_US,
     SELL,
     TOKEN,
@@ -61,7 +61,7 @@ class Maker:
     """Knobs and state of a maker."""
 
     mean_sleep_us: A[int, Knob("5 s", "us", "10 ms", "1 day", "mean time between two looks", basis="chosen: slow for a machine, fast for the hour-long questions asked here; not half, because run time doubles; not twice, because quotes would lag a moving stock by its spread")]  # fmt: skip
-    half_spread_ppb: A[int, Knob("3 bp", "ppb", "0.1 bp", "5 %", "half-spread of the first level in regular hours", basis="measured: tokenized-stock perps on Hyperliquid's xyz dex, one snapshot of 2026: median impact spread 11 bp; first level inside it")]  # fmt: skip
+    half_spread_ppb: A[int, Knob("5 bp", "ppb", "0.1 bp", "5 %", "half-spread of the first level in regular hours", basis="measured: tokenized-stock perps on Hyperliquid's xyz dex, one snapshot of 2026: median impact spread 11 bp; first level inside it")]  # fmt: skip
     uncertainty: A[float, Knob("0.15", "real", "0", "10", "half-spread added, in standard deviations of the belief", basis="chosen: a maker loses about this much to an informed order of the mean kind; not half, because weekend spreads would stay at the daytime's; not twice, because books would be wider than 1 % by Sunday, beyond what SPYx and TSLAx pools show")]  # fmt: skip
     levels: A[int, Knob("4", "count", "1", "8", "quotes on each side of a book", basis="chosen: depth in a few steps; half or twice splits the same size")]  # fmt: skip
     level_step_ppb: A[int, Knob("8 bp", "ppb", "0.1 bp", "5 %", "distance between levels in regular hours", basis="chosen: four levels reach 30 bp; not half, because depth within 50 bp is what the regime states; not twice, because it would lie beyond")]  # fmt: skip
@@ -69,14 +69,15 @@ class Maker:
     thin_off_hours: A[float, Knob("0.4", "real", "0", "1", "size of a level while the stock has no quote, beside the regular one", basis="measured: silver perp against its future in January 2026: off-hours depth a fraction; tokens trade 12 to 30 % of weekday volume at week-ends")]  # fmt: skip
     token_share: A[float, Knob("0.6", "real", "0", "5", "size on the token book beside the perp book", basis="chosen: tokens are the thinner market; half or twice moves the index's depth alike")]  # fmt: skip
     inventory_uusd: A[int, Knob("$150,000", "uusd", "$100", "$1B", "net inventory at which he stops adding to it", basis="chosen: a third of his capital at 1x; not half, because two retail orders would fill it; not twice, because a 10 % gap would then end him")]  # fmt: skip
-    skew: A[float, Knob("1", "real", "0", "10", "shift of both centres at full net inventory, in half-spreads", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma such that a full maker offers at his fair value; half or twice: he stays full longer or shorter")]  # fmt: skip
+    skew: A[float, Knob("0.6", "real", "0", "10", "shift of both centres at full net inventory, in half-spreads", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma such that a full maker offers at his fair value; half or twice: he stays full longer or shorter")]  # fmt: skip
     carry_ppb: A[int, Knob("0.3 %", "ppb", "0 %", "10 %", "shift of the perp's centre above the token's at full short perp inventory", basis="chosen: what funding must pay him for a hedged short: at a divisor of 24 this is 1.25 bp an hour; not half, because then arbitrage never pays; not twice, because the premium would live at the mark's cap")]  # fmt: skip
     perp_uusd: A[int, Knob("$1.5M", "uusd", "$100", "$1B", "perp position, hedged or not, that he calls full", basis="chosen: his dollars at the venue at 1x; not half, because retail's net long would fill all of them; not twice, because a hedge that breaks would then ruin him")]  # fmt: skip
     daily_volatility_ppb: A[int, Knob("3 %", "ppb", "0.1 %", "30 %", "standard deviation of a day he reckons with", basis="measured: median of large US single stocks")]  # fmt: skip
+    take_edge_ppb: A[int, Knob("8 bp", "ppb", "0 bp", "10 %", "how far through his own quote the other side must be before he takes it", basis="rule: beyond the taker fee of 5 bp (Kraken paper engine default), with something left; not half, which loses money; not twice, because stale orders would stand in the way of the price")]  # fmt: skip
     flow_gain: A[float, Knob("0.25", "real", "0", "10", "move of the belief by a net purchase of his whole inventory limit by the market, in standard deviations of the belief", basis="literature: Kyle's lambda is sd of value over twice the sd of noise flow; half because others absorb flow too")]  # fmt: skip
     night_variance: A[float, Knob("0.2", "real", "0", "2", "variance of his belief grown in a weekday night, in daily variances", basis="measured: nights carry a quarter of a trading day's variance, weekends .34 (US stocks)")]  # fmt: skip
     feed_delay_us: A[int, Knob("1 s", "us", "0 s", "1 h", "age at which he has a stock quote", basis="chosen: a consolidated feed and his own machine; not half or twice: it is one look")]  # fmt: skip
-    disagreement_ppb: A[int, Knob("1 bp", "ppb", "0 bp", "1 %", "standard deviation of his own error about the stock, each look", basis="chosen: so that makers do not quote one price; not half, because ties would decide; not twice, because it would be a fifth of the spread")]  # fmt: skip
+    disagreement_ppb: A[int, Knob("0.5 bp", "ppb", "0 bp", "1 %", "standard deviation of his own error about the stock, each look", basis="chosen: so that makers do not quote one price; not half, because ties would decide; not twice, because it would be a fifth of the spread")]  # fmt: skip
     hedge_share: A[float, Knob("0.5", "real", "0", "10", "net inventory, beside its limit, above which he hedges in the stock", basis="chosen: rarely enough that the broker's spread does not eat the gain; half or twice trades more or less there")]  # fmt: skip
     payout: A[float, Knob("1.1", "real", "1", "100", "capital, beside what he began with, above which he pays out", basis="chosen: a tenth of growth; half or twice only dates the dividend")]  # fmt: skip
     loss_limit: A[float, Knob("0.5", "real", "0", "1", "loss, beside what he began with, at which he stops", basis="chosen: half a desk's capital is what most mandates stop at; not half of it, because a gap costs that; not twice, which is ruin")]  # fmt: skip
@@ -195,8 +196,8 @@ def pace(phase_code: int) -> float:
 
 @kernel
 def hedge(world: World, crowd: World, agent: int, row: int, ticker: int) -> None:
-    """Trade the stock against net inventory beyond the share he tolerates, while there is a quote in regular hours."""
-    if phase(world) != REGULAR or not stock_open(world, ticker):
+    """Trade the stock against net inventory beyond the share he tolerates, while there is a quote."""
+    if not stock_open(world, ticker):
         return
     me = makers(crowd)[row]
     price = stock_usd(world, ticker)
@@ -264,9 +265,13 @@ def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which:
         shares = min(shares, max(0.0, owned) / (2.0 * me.levels))
     size = lots(world, ticker, which, shares)
     tick = tick_usd(world, ticker, which)
+    if size == 0:
+        return
     other = best_usd(world, ticker, which, -side)
-    if other > 0.0:
+    kind = POST_ONLY
+    if other > 0.0 and side * (price - other) > other * me.take_edge_ppb / 1.0e9:
+        kind = LIMIT
+    elif other > 0.0:
         price = min(price, other - tick) if side == BUY else max(price, other + tick)
-    if size > 0:
-        outward = ticks(world, ticker, which, price - side * 0.499 * tick)
-        order(world, crowd, agent, ticker, which, side, outward, size, POST_ONLY, 0)
+    outward = ticks(world, ticker, which, price - side * 0.499 * tick)
+    order(world, crowd, agent, ticker, which, side, outward, size, kind, 0)

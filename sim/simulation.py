@@ -17,7 +17,7 @@ import numpy as np
 
 from offhours.sim.chance import key_of
 from offhours.sim.declare import Accessor, Block, Memory, World
-from offhours.sim.hours import bank_days, schedule
+from offhours.sim.hours import bank_days, next_regular_open, previous_regular_close, schedule
 from offhours.sim.market import (
     accounts,
     audit,
@@ -184,8 +184,9 @@ def open_market(
     """Build an empty market at `setup.start_us`: calendar, rules, books, prices and accounts, nobody owning anything."""
     if setup.start_us % clock.SECOND_US:
         raise ValueError("a market starts at a full second")
-    hours = schedule(setup.start_us, setup.end_us + clock.SECOND_US, setup.regime)
-    days = bank_days(setup.start_us, setup.end_us + 10 * 86_400 * clock.SECOND_US)
+    # Whole closed windows, so that no window seems to begin or end where the run does.
+    hours = schedule(previous_regular_close(setup.start_us), next_regular_open(setup.end_us) + clock.SECOND_US, setup.regime)
+    days = bank_days(setup.start_us, setup.end_us)
     size = Size(
         tickers=len(setup.tickers),
         accounts=accounts.HOUSES + len(setup.people),
@@ -217,6 +218,7 @@ def _write_clock(memory: Memory, setup: Setup, size: Size, hours: Any, days: Any
     c["grid_us"] = setup.start_us + clock.SECOND_US
     c["end_us"] = setup.end_us
     c["seed"] = setup.seed
+    c["phase_row"] = int(np.searchsorted(hours["end_us"], setup.start_us, side="right"))
     c["tickers"], c["accounts"], c["groups"] = size.tickers, size.accounts, size.groups
     c["log_trades"] = int(setup.log_trades)
     for name in ("start_us", "end_us", "phase", "visible", "window", "window_class"):

@@ -49,6 +49,7 @@ class Bar:
     token_lots: A[int, Column("i8", "lots", "token volume since the run began")]
     interest_lots: A[int, Column("i8", "lots", "open interest")]
     backstop_lots: A[int, Column("i8", "lots", "position of the backstop")]
+    impact_spread_ppb: A[int, Column("i8", "ppb", "distance of the perp's impact prices over their mid, or -1")]
     premium_ppb: A[int, Column("i8", "ppb", "last premium of impact mid over index")]
     rate_ppb: A[int, Column("i8", "ppb", "funding rate being paid, per interval")]
     backstop_uusd: A[int, Column("i8", "uusd", "equity of the backstop")]
@@ -96,6 +97,7 @@ def write_bar(world: World, ticker: int) -> None:
     row.token_lots = token.volume_lots
     row.interest_lots = interests(world)[ticker].long_lots
     row.backstop_lots = position_size(world, BACKSTOP, ticker)
+    row.impact_spread_ppb = o.impact_spread_ppb
     row.premium_ppb = o.premium_ppb
     row.rate_ppb = f.rate_ppb
     row.backstop_uusd = equity(world, BACKSTOP)

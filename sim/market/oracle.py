@@ -42,6 +42,7 @@ class Oracle:
     mark_usd: A[float, Column("f8", "usd", "mark before rounding")]
     mark_ticks: A[int, Column("i8", "ticks", "mark, rounded to the perp's tick")]
     impact_usd: A[float, Column("f8", "usd", "impact mid of the perp book, or -1")]
+    impact_spread_ppb: A[int, Column("i8", "ppb", "distance of the perp's impact prices over their mid, or -1")]
     premium_ppb: A[int, Column("i8", "ppb", "(impact mid - index) / index, the last one known")]
     index_us: A[int, Column("i8", "us", "when the index was last live")]
     state: A[int, Column("i8", "code", "INDEX_LIVE .. ALL_MISSING")]
@@ -104,6 +105,15 @@ def impact_mid_usd(world: World, book: int, tick_usd: float, lot_shares: float, 
 
 
 @kernel
+def impact_spread_ppb(world: World, book: int, lot_shares: float, price_usd: float, probe_uusd: int) -> int:
+    """Distance between the impact prices of a book over their mid, or -1 where a side is too thin."""
+    lots = max(1, nearest(probe_uusd / 1_000_000.0 / (price_usd * lot_shares)))
+    sell = impact_ticks(world, book, BUY, lots)
+    buy = impact_ticks(world, book, SELL, lots)
+    return -1 if sell < 0.0 or buy < 0.0 else nearest((buy - sell) / ((buy + sell) / 2.0) * PPB)
+
+
+@kernel
 def refresh(world: World, ticker: int, pinned_usd: float) -> None:
     """Remake index and mark of a ticker for this second. `pinned_usd` is the stock's own value, used by a control only."""
     o = oracles(world)[ticker]
@@ -119,6 +129,7 @@ def refresh(world: World, ticker: int, pinned_usd: float) -> None:
     else:
         o.state = INDEX_HELD if now_us - o.index_us <= rules.stale_us else INDEX_MISSING
     o.impact_usd = impact_mid_usd(world, 2 * ticker, o.tick_usd, o.lot_shares, o.mark_usd, rules.impact_uusd)
+    o.impact_spread_ppb = impact_spread_ppb(world, 2 * ticker, o.lot_shares, o.mark_usd, rules.impact_uusd)
     if o.state == INDEX_MISSING:
         if o.impact_usd > 0.0:
             most = o.mark_usd * rules.step_ppb / PPB

@@ -20,7 +20,7 @@ from offhours.sim.compile import kernel
 from offhours.sim.curves import exp, log
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import BROKER, BROKER_USD, STOCK_TRADE, available, share_asset, transfer
-from offhours.sim.market.clock import FIRST_PRICE_LOG, OVERNIGHT, POST, PRE, REGULAR, SECOND_US, clock, log_row, phase
+from offhours.sim.market.clock import FIRST_PRICE_LOG, POST, PRE, REGULAR, SECOND_US, clock, log_row, phase
 from offhours.sim.market.clock import visible as is_visible
 from offhours.sim.market.gap import (
     MARKET_WHO,
@@ -187,8 +187,10 @@ def begin_window(world: World, ticker: int) -> None:
         s.given = 0
     s.jump_share = jump_share
     s.market_jump = e.daily_sd * e.loading * w.market_jump
-    s.noise_market = e.daily_sd * e.loading * w.market_sd
-    s.noise_own = e.daily_sd * own * sd
+    # What the bell brings as a surprise moved nobody before: the path shakes by the rest only.
+    known = 1.0 - stock_plans(world)[plan].surprise if plan >= 0 else 1.0
+    s.noise_market = e.daily_sd * e.loading * w.market_sd * known
+    s.noise_own = e.daily_sd * own * sd * known
     assert w.candidate != NO_CANDIDATE or s.given == 0
 
 
@@ -279,7 +281,7 @@ def spread_ppb(world: World, ticker: int) -> float:
         wider = rules.spread_pre
     elif code == POST:
         wider = rules.spread_post
-    elif code == OVERNIGHT:
+    elif code != REGULAR:
         wider = rules.spread_night
     return rules.spread_ppb * wider
 

@@ -96,7 +96,7 @@ def prepare(lock, folder):
             command(sys.executable, "-m", "venv", "--clear", folder)
         stamp = {"made_for": made_for, "locks": [], "project": None}
 
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
     wanted = digest(content(lock))
     if wanted not in stamp["locks"]:
         print("Installing the pinned requirements of %s; the first time takes a minute or two." % lock)

@@ -27,8 +27,8 @@ from offhours.agents.desk import (
     position_shares,
     premium,
     spare_usd,
-    ticks,
     tickers,
+    ticks,
     token_shares,
 )
 from offhours.sim.compile import kernel

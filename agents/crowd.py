@@ -66,11 +66,20 @@ CROWD = Block(
 class GroupLike(Protocol):
     """What the crowd needs to know of a group of a scenario."""
 
-    name: str
-    population: str
-    count: int
-    latency_us: int
-    isolated: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def population(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def latency_us(self) -> int: ...
+
+    @property
+    def isolated(self) -> bool: ...
 
     @property
     def key(self) -> int: ...

@@ -9,7 +9,19 @@ from __future__ import annotations
 from offhours.sim import chance
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
-from offhours.sim.market import accounts, bank, book, clock, flight, funding, issuer, margin, matching, oracle, positions
+from offhours.sim.market import (
+    accounts,
+    bank,
+    book,
+    clock,
+    flight,
+    funding,
+    issuer,
+    margin,
+    matching,
+    oracle,
+    positions,
+)
 from offhours.sim.market import orders as resting
 from offhours.sim.market import stock as stock_room
 from offhours.sim.market.money import nearest
@@ -401,7 +413,9 @@ def activity(phase_code: int, regular: float, extended: float, night: float, wee
 
 
 @kernel
-def sleep_us(world: World, crowd: World, agent: int, mean_us: int, extended: float, night: float, weekend: float) -> int:
+def sleep_us(
+    world: World, crowd: World, agent: int, mean_us: int, extended: float, night: float, weekend: float
+) -> int:
     """When an agent wakes again whose sleep is exponential on the clock of the week.
 
     `mean_us` is his mean sleep in regular hours; the other hours run at the given speeds beside a regular hour's 1.

@@ -27,8 +27,8 @@ from offhours.agents.desk import (
     position_shares,
     seed,
     stock_open,
-    ticks,
     tickers,
+    ticks,
 )
 from offhours.agents.desk import agents as people
 from offhours.sim.chance import NEWS, normal

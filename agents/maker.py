@@ -47,8 +47,8 @@ from offhours.agents.desk import (
     stock_open,
     stock_usd,
     tick_usd,
-    ticks,
     tickers,
+    ticks,
     token_shares,
     withdraw,
 )
@@ -213,7 +213,9 @@ def hedge(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
 def inventory_shares(world: World, crowd: World, agent: int, row: int, ticker: int) -> float:
     """Net exposure beyond what he was endowed with: perp, tokens and shares against his base stock of tokens and shares."""
     held = token_shares(world, crowd, agent, ticker) + held_shares(world, crowd, agent, ticker)
-    return position_shares(world, crowd, agent, ticker) + held - beliefs(crowd)[row * tickers(world) + ticker].base_shares
+    return (
+        position_shares(world, crowd, agent, ticker) + held - beliefs(crowd)[row * tickers(world) + ticker].base_shares
+    )
 
 
 @kernel
@@ -261,7 +263,9 @@ def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which:
     shares *= min(1.0, room)
     if which == TOKEN:
         shares *= me.token_share
-        owned = token_shares(world, crowd, agent, ticker) if side == SELL else dollars(world, crowd, agent) * 0.5 / price
+        owned = (
+            token_shares(world, crowd, agent, ticker) if side == SELL else dollars(world, crowd, agent) * 0.5 / price
+        )
         shares = min(shares, max(0.0, owned) / (2.0 * me.levels))
     size = lots(world, ticker, which, shares)
     tick = tick_usd(world, ticker, which)

@@ -24,8 +24,8 @@ from offhours.agents.desk import (
     position_shares,
     resting_orders,
     sleep_us,
-    ticks,
     tickers,
+    ticks,
     token_shares,
     uniform,
 )

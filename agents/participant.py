@@ -27,8 +27,8 @@ from offhours.agents.desk import (
     sell_stock,
     stock_open,
     stock_usd,
-    ticks,
     tickers,
+    ticks,
     token_shares,
     wire,
 )

@@ -70,6 +70,7 @@ _KEEP_63 = (1 << 63) - 1
 _EVERYBODY = -1
 """The `who` of what is drawn for all together; a person's is never negative."""
 
+
 @kernel
 def mix(word: int) -> int:
     """The finaliser of splitmix64: a bijection of int64; each bit of `word` moves about half of the result's."""

@@ -21,7 +21,10 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-COMPILED: bool = os.environ.get("OFFHOURS_COMPILE", "1") != "0" and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+COMPILED: bool = os.environ.get("OFFHOURS_COMPILE", "1") != "0" and os.environ.get("NUMBA_DISABLE_JIT", "0") in (
+    "",
+    "0",
+)
 
 KERNELS: list[Any] = []
 """Every kernel declared so far, for the test that each was compiled once and for the benchmark's count."""

@@ -22,13 +22,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NewType, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated as A
+from typing import Any, Generic, NewType, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from offhours.sim.compile import COMPILED
 
-A = Annotated
+__all__ = [
+    "A",
+    "Accessor",
+    "Block",
+    "Column",
+    "Knob",
+    "Memory",
+    "Rows",
+    "Spec",
+    "World",
+    "columns_of",
+    "spec_of",
+    "table",
+    "update_digest",
+]
+
 Row = TypeVar("Row")
 RowCovariant = TypeVar("RowCovariant", covariant=True)
 
@@ -92,7 +108,7 @@ def columns_of(row: type) -> dict[str, Column | Knob]:
     """The columns of a row class in the order they are written."""
     found: dict[str, Column | Knob] = {}
     for name, hint in get_type_hints(row, include_extras=True).items():
-        marks = [m for m in get_args(hint)[1:] if isinstance(m, (Column, Knob))] if get_origin(hint) is Annotated else []
+        marks = [m for m in get_args(hint)[1:] if isinstance(m, (Column, Knob))] if get_origin(hint) is A else []
         if len(marks) != 1:
             raise TypeError(f"{row.__name__}.{name}: a column is written A[int, Column(...)] or A[int, Knob(...)]")
         found[name] = marks[0]

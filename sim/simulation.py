@@ -17,7 +17,7 @@ import numpy as np
 
 from offhours.sim.chance import key_of
 from offhours.sim.declare import Accessor, Block, Memory, World
-from offhours.sim.hours import bank_days, next_regular_open, previous_regular_close, schedule
+from offhours.sim.hours import Regime, bank_days, next_regular_open, previous_regular_close, schedule
 from offhours.sim.market import (
     accounts,
     audit,
@@ -67,7 +67,7 @@ class Setup:
     seed: int
     start_us: int
     end_us: int
-    regime: str = "classic"
+    regime: Regime = "classic"
     people: Sequence[Person] = ()
     group_keys: Sequence[int] = ()
     lanes: Sequence[tuple[int, int]] = ((100_000, 1024),)
@@ -185,7 +185,9 @@ def open_market(
     if setup.start_us % clock.SECOND_US:
         raise ValueError("a market starts at a full second")
     # Whole closed windows, so that no window seems to begin or end where the run does.
-    hours = schedule(previous_regular_close(setup.start_us), next_regular_open(setup.end_us) + clock.SECOND_US, setup.regime)
+    hours = schedule(
+        previous_regular_close(setup.start_us), next_regular_open(setup.end_us) + clock.SECOND_US, setup.regime
+    )
     days = bank_days(setup.start_us, setup.end_us)
     size = Size(
         tickers=len(setup.tickers),
@@ -235,7 +237,11 @@ def _write_stocks(memory: Memory, setup: Setup) -> None:
     memory[stock.stocks]["key"] = [key_of(ticker) for ticker in setup.tickers]
     memory[gap.stock_plans]["ticker"] = gap.NO_TICKER
     memory[gap.earnings]["ticker"] = gap.NO_TICKER
-    for accessor, rows in ((gap.stock_plans, setup.plans), (gap.earnings, setup.earnings), (stock.stock_replays, setup.replays)):
+    for accessor, rows in (
+        (gap.stock_plans, setup.plans),
+        (gap.earnings, setup.earnings),
+        (stock.stock_replays, setup.replays),
+    ):
         if rows is not None:
             memory[accessor][: len(rows)] = rows
 

@@ -11,7 +11,7 @@ AUD-7  Flows of dollars explain every group's dollars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ from offhours.sim.market import accounts, backstop, book, clock, fees, margin, o
 from offhours.sim.market.money import PPB
 
 
-@dataclass(frozen=True)
-class Breach:
+class Breach(NamedTuple):
     """A law that does not hold: its code, the room to look in, and what was found."""
 
     law: str
@@ -42,7 +41,7 @@ def conservation_error(memory: Memory) -> int:
     return int(np.abs(_balances(memory).sum(axis=0)).sum())
 
 
-def _balances(memory: Memory) -> np.ndarray:  # type: ignore[type-arg]
+def _balances(memory: Memory) -> np.ndarray[Any, Any]:
     c = memory[clock.clock][0]
     return memory[accounts.balances]["amount"].reshape(int(c["accounts"]), 2 + 2 * int(c["tickers"]))
 
@@ -77,7 +76,9 @@ def _custody(memory: Memory) -> list[Breach]:
     for ticker in range(int(memory[clock.clock][0]["tickers"])):
         tokens, shares = owned[:, 2 + 2 * ticker], owned[:, 3 + 2 * ticker]
         if -tokens[accounts.ISSUER] != shares[accounts.CUSTODIAN]:
-            found.append(Breach("AUD-3", "issuer", f"ticker {ticker}: tokens outstanding are not the shares in custody"))
+            found.append(
+                Breach("AUD-3", "issuer", f"ticker {ticker}: tokens outstanding are not the shares in custody")
+            )
         owing = np.flatnonzero(tokens < 0)
         if np.any(owing != accounts.ISSUER):
             found.append(Breach("AUD-3", "accounts", f"ticker {ticker}: accounts {owing.tolist()} owe tokens"))
@@ -125,7 +126,9 @@ def _bitmap(memory: Memory, number: int, occupied: set[int]) -> list[Breach]:
     width, below = book.WINDOW // 32, occupied
     first = 0
     while width >= 1:
-        seen = {32 * i + bit for i, word in enumerate(words[first : first + width]) for bit in range(32) if word >> bit & 1}
+        seen = {
+            32 * i + bit for i, word in enumerate(words[first : first + width]) for bit in range(32) if word >> bit & 1
+        }
         if seen != below:
             return [Breach("AUD-4", "book", f"book {number}: the bitmap disagrees with the levels")]
         below = {place // 32 for place in below}
@@ -174,7 +177,10 @@ def _reserves(memory: Memory) -> list[Breach]:
         else:
             expected[account, 2 + number // 2 * 2] += lots * int(memory[book.book_rules][number]["lot_ushares"])
     wrong = np.argwhere(memory[accounts.balances]["reserved"].reshape(a, assets) != expected)
-    return [Breach("AUD-5", "matching", f"account {i}, asset {j}: reserved is not what its orders deliver") for i, j in wrong]
+    return [
+        Breach("AUD-5", "matching", f"account {i}, asset {j}: reserved is not what its orders deliver")
+        for i, j in wrong
+    ]
 
 
 def _shortfall(memory: Memory) -> list[Breach]:

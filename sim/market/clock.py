@@ -47,7 +47,9 @@ class Phase:
     end_us: A[int, Column("i8", "us", "first instant of the next phase")]
     phase: A[int, Column("i8", "code", "REGULAR .. HALTED")]
     visible: A[int, Column("i8", "flag", "1 where the stock has a public price")]
-    window: A[int, Column("i8", "number", "number of the closed window (regular close to regular open) this belongs to")]
+    window: A[
+        int, Column("i8", "number", "number of the closed window (regular close to regular open) this belongs to")
+    ]
     window_class: A[int, Column("i8", "code", "weekday night, week-end, or holiday and long week-end")]
 
 

@@ -12,6 +12,8 @@ MARG-6  Money moves between an account and its bucket only while both keep their
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from offhours.sim.compile import kernel, lowest_bit
@@ -69,7 +71,7 @@ watches = table(Watch)
 changed = table(Changed)
 
 
-def prepare(rows: np.ndarray, leverage_max_milli: int, maintenance_ppb: int) -> None:  # type: ignore[type-arg]
+def prepare(rows: np.ndarray[Any, Any], leverage_max_milli: int, maintenance_ppb: int) -> None:
     """Hold one ticker's tier rows to `leverage_max` and fill in the margin below each tier, in place (MARG-2)."""
     floor_ppb = -(-PPB * 1000 // leverage_max_milli)
     for tier in rows:
@@ -307,7 +309,9 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
         rest &= rest - 1
         lots = positions(world)[account * t + ticker].size_lots
         if lots != 0:
-            exposure += notional(world, account, ticker) * (1.0 + (highest_rate(world, ticker) / PPB if lots < 0 else 0.0))
+            exposure += notional(world, account, ticker) * (
+                1.0 + (highest_rate(world, ticker) / PPB if lots < 0 else 0.0)
+            )
             payable += payable_to_hour(world, account, ticker)
     if exposure == 0.0:
         return

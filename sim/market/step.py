@@ -13,7 +13,19 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
-from offhours.sim.market import backstop, bank, bars, flight, funding, liquidation, margin, matching, oracle, stock, stops
+from offhours.sim.market import (
+    backstop,
+    bank,
+    bars,
+    flight,
+    funding,
+    liquidation,
+    margin,
+    matching,
+    oracle,
+    stock,
+    stops,
+)
 from offhours.sim.market.clock import (
     BUDGET_SPENT,
     ENDED,

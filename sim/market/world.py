@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from offhours.sim.declare import Accessor, Block
 from offhours.sim.market import (
@@ -98,8 +98,7 @@ MARKET = Block(
 )
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """What the row counts follow from."""
 
     tickers: int

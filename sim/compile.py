@@ -138,6 +138,8 @@ if COMPILED:
     class Kernel(CPUDispatcher):  # type: ignore[misc]
         """A kernel: other kernels take it in as a part; called from Python, it is a door, compiled whole and cached."""
 
+        door: Any
+
         def __call__(self, *arguments: Any) -> Any:
             return self.door(*arguments)
 
@@ -152,37 +154,37 @@ if COMPILED:
         """Compile `function` on first call, without reference counts and without the interpreter lock."""
         part = Kernel(function, targetoptions={**_OPTIONS, "no_cpython_wrapper": True}, pipeline_class=_PartCompiler)
         part.door = CPUDispatcher(function, targetoptions=_OPTIONS)
-        outside = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-        numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]
+        outside = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(CACHE_FOLDER)
         try:
             part.door.enable_caching()
         finally:
-            numba.config.CACHE_DIR = outside  # type: ignore[attr-defined]
+            numba.config.CACHE_DIR = outside
         KERNELS.append(part)
-        return part  # type: ignore[return-value]
+        return part
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _ctz(typingctx: Any, word: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.cttz(arguments[0], context.get_constant(types.boolean, 1))
 
         return types.int64(types.int64), generate
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _clz(typingctx: Any, word: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.ctlz(arguments[0], context.get_constant(types.boolean, 1))
 
         return types.int64(types.int64), generate
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _wrapping_sum(typingctx: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.add(*arguments)
 
         return types.int64(types.int64, types.int64), generate
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _wrapping_product(typingctx: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.mul(*arguments)

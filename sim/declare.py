@@ -227,7 +227,7 @@ class Memory:
         for spec in self.block:
             offsets[spec.name] = totals[spec.recorded]
             totals[spec.recorded] += (self._counts[spec.name] * spec.dtype.itemsize + 63) // 64 * 64
-        self.arena = np.zeros(totals[False], dtype=np.uint8) if like is None else like.arena.copy()
+        self.arena: np.ndarray[Any, Any] = np.zeros(totals[False], dtype=np.uint8) if like is None else like.arena.copy()
         self._log_arena = np.zeros(totals[True], dtype=np.uint8)
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         descriptor = np.zeros(2 * len(self.block.accessors), dtype=np.int64)
@@ -294,6 +294,8 @@ class _PlainRows:
 
 class _PlainRow:
     __slots__ = ("_columns", "_index")
+    _columns: dict[str, np.ndarray[Any, Any]]
+    _index: int
 
     def __init__(self, columns: dict[str, np.ndarray[Any, Any]], index: int) -> None:
         object.__setattr__(self, "_columns", columns)

@@ -78,7 +78,8 @@ def prepare(rows: np.ndarray[Any, Any], leverage_max_milli: int, maintenance_ppb
         if tier["initial_ppb"] < floor_ppb:
             tier["initial_ppb"] = floor_ppb
             tier["maintenance_ppb"] = max(int(tier["maintenance_ppb"]), floor_ppb * maintenance_ppb // PPB)
-    for lower, upper in zip(rows[:-1], rows[1:], strict=True):
+    for row in range(1, len(rows)):
+        lower, upper = rows[row - 1], rows[row]
         if upper["from_uusd"] != NO_TIER:
             width = int(upper["from_uusd"]) - int(lower["from_uusd"])
             for kind in ("initial", "maintenance"):

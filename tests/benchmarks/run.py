@@ -1,0 +1,317 @@
+"""How fast it is: prints a table and writes bench.json.
+
+    make bench                                     # everything, about three minutes
+    .venv/bin/python tests/benchmarks/run.py book  # the groups of rows named: book week scale start report fork agent
+
+A row is {name, value, unit, reference, ratio, bound, ok, note}. `reference` is another program's figure for the same work,
+measured in the same run and interleaved, and `ratio` is value over reference; where there is one, `bound` holds the ratio,
+else the value. A row without a bound only informs. A row that cannot be measured here says why, and its `ok` is null.
+
+    book     one million messages through the book alone, thin and deep (workload.py), beside the same book in C++ (book.cpp,
+             g++ -O3 -march=native); fills and every byte of the tables must agree, and fills with a plain Python book's
+    week     one ticker, 168 hours, 10,000 retail and 20 makers at kernel-prototype message rates (week.py)
+    scale    the time of 100,000 agents beside that of 1,000, 20 makers throughout
+    start    from the command to the first event, with an empty compile cache and with a full one; functions compiled
+    report   `offhours run weekend-gap`: what it takes beyond its simulation, its folder, its memory; the size of the install
+    fork     copying a market of 10,000 accounts and one ticker
+    agent    a crossing into a kernel and back; a Python trader's wake with two orders
+
+Times are CPU times of this process, medians of repeats; those of commands are wall times. The exit code is 1 where a bound
+does not hold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import week
+import workload
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure."""
+
+    name: str
+    value: float | None
+    unit: str
+    reference: float | None = None
+    ratio: float | None = None
+    bound: float | None = None
+    ok: bool | None = None
+    note: str = ""
+
+
+def row(name: str, value: float, unit: str, bound: float | None = None, reference: float | None = None, note: str = "") -> Row:  # fmt: skip
+    """A figure; the bound holds its ratio to the reference where there is one."""
+    ratio = None if reference is None else value / reference
+    held = value if ratio is None else ratio
+    return Row(name, value, unit, reference, ratio, bound, None if bound is None else held <= bound, note)
+
+
+def fact(name: str, holds: bool, note: str) -> Row:
+    """A yes or no."""
+    return Row(name, float(holds), "yes", bound=1.0, ok=holds, note=note)
+
+
+def unmeasured(name: str, unit: str, why: str) -> Row:
+    """A figure that cannot be had here."""
+    return Row(name, None, unit, note=why)
+
+
+# The book alone ------------------------------------------------------------------------------------------------------
+
+
+def book() -> Iterator[Row]:
+    """One million messages, thin and deep, beside C++ and a plain book."""
+    with tempfile.TemporaryDirectory() as folder:
+        native = workload.build_native(Path(folder))
+        for name, live, width_ticks in (("thin", 1_500, 15.0), ("deep", 100_000, 150.0)):
+            work = workload.prepare(name, live, width_ticks)
+            ours = workload.Compiled(work)
+            theirs = None if native is None else workload.Native(work, native)
+            ns: dict[str, list[float]] = {"ours": [], "theirs": []}
+            for _ in range(11):
+                ours.again()
+                taken, fills = workload.cpu_ns(ours.run)
+                ns["ours"].append(taken / workload.MESSAGES)
+                if theirs is not None:
+                    theirs.again()
+                    taken, native_fills = workload.cpu_ns(theirs.run)
+                    ns["theirs"].append(taken / workload.MESSAGES)
+            value = statistics.median(ns["ours"])
+            alive = f"{work.live_before:,} orders alive before, {work.live_after:,} after"
+            if theirs is None:
+                yield row(f"book.{name}", value, "ns/message", note=f"no C++ compiler here; {alive}")
+            else:
+                ratios = [a / b for a, b in zip(ns["ours"], ns["theirs"])]
+                reference = statistics.median(ns["theirs"])
+                ratio = statistics.median(ratios)
+                yield Row(f"book.{name}", value, "ns/message", reference, ratio, 1.6, ratio <= 1.6, f"median of 11 pairs; {alive}")  # fmt: skip
+                same = fills == native_fills and ours.memory.digest() == theirs.memory.digest()
+                yield fact(f"book.{name}.same_as_cpp", same, f"{theirs.fills.value:,} fills and every byte of the tables")
+            yield fact(f"book.{name}.same_as_plain", fills == workload.plain_replay(work), "checksum of all fills")
+
+
+# Whole markets -------------------------------------------------------------------------------------------------------
+
+
+def advance(retail: int, sleep_s: float, hours: float, warm_hours: float = 1.2) -> tuple[float, dict[str, int]]:
+    """CPU seconds of a busy market from an hour after its start, when everybody has woken once, and what happened in it."""
+    market = week.open_market_of(week.busy_week(retail, sleep_s))
+    begin_us = market.setup.start_us + int(warm_hours * week.HOUR_US)
+    market.advance(begin_us)
+    before, begin = week.counts(market), time.process_time()
+    market.advance(min(begin_us + int(hours * week.HOUR_US), market.setup.end_us))
+    taken = time.process_time() - begin
+    return taken, {name: count - before[name] for name, count in week.counts(market).items()}
+
+
+def whole_week() -> Iterator[Row]:
+    """One ticker, one week, 10,000 retail, twenty makers, at the prototype's rates."""
+    taken, happened = advance(10_000, week.SLEEP_S, week.WEEK_HOURS - 1.2)
+    scaled = week.WEEK_HOURS / (week.WEEK_HOURS - 1.2)
+    yield row("week.10k", taken * scaled, "s", bound=10.0, note="one ticker, 168 h, 10,000 retail, 20 makers, 50 arbitrageurs")
+    for name, count in happened.items():
+        yield row(f"week.10k.{name}", count * scaled / 1e6, "million", note="in that week")
+    yield row("week.10k.wake", taken / happened["wakes"] * 1e9, "ns/wake", note="everything included")
+    yield row("week.10k.message", taken / happened["messages"] * 1e9, "ns/message", note="everything included")
+
+
+def scale() -> Iterator[Row]:
+    """A hundred times the agents take at most a hundred times as long."""
+    few, _ = advance(1_000, week.SLEEP_S, 6.0)
+    many, happened = advance(100_000, week.SLEEP_S, 6.0)
+    note = f"6 h with 20 makers throughout; {happened['wakes']:,} wakes of 100,000"
+    yield row("scale.100k_beside_1k", many, "s", bound=100.0, reference=few, note=note)
+    yield row("scale.100k.week", many * week.WEEK_HOURS / 6.0, "s", note="scaled from 6 h")
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+def command(*arguments: str, cache: str = "") -> tuple[float, float, str, int]:
+    """Run Python with these arguments: wall seconds, resident megabytes at most, what it printed, exit code."""
+    environment = dict(os.environ) | ({"OFFHOURS_CACHE": cache} if cache else {})
+    begin = time.perf_counter()
+    with tempfile.TemporaryFile() as out:
+        child = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=subprocess.DEVNULL, env=environment)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        taken = time.perf_counter() - begin
+        out.seek(0)
+        printed = out.read().decode()
+    return taken, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), printed, child.returncode
+
+
+def start() -> Iterator[Row]:
+    """From the command to the first event."""
+    script = str(HERE / "first_event.py")
+    with tempfile.TemporaryDirectory() as cache:
+        cold, _, printed, code = command(script, cache=cache)
+        if code != 0:
+            yield unmeasured("start.cold", "s", f"first_event.py failed with exit code {code}")
+            return
+        compiled = json.loads(printed.splitlines()[-1])["functions"]
+        warm = statistics.median(command(script, cache=cache)[0] for _ in range(5))
+    yield row("start.cold", cold, "s", bound=30.0, note="from `offhours run weekend-gap` to its first event, empty cache")
+    yield row("start.warm", warm, "s", bound=1.5, note="the same with a full cache, median of 5")
+    yield row("start.compile", cold - warm, "s", bound=30.0, note="compilation from nothing: the difference")
+    yield row("start.functions", compiled, "functions", note="kernels declared by the market and its populations")
+
+
+def report() -> Iterator[Row]:
+    """The scenario of `make run`, from the command to the finished report, with a warm cache."""
+    with tempfile.TemporaryDirectory() as out:
+        arguments = ("-m", "offhours.experiments.cli", "run", "weekend-gap", "--out", out, "--json")
+        taken, resident, printed, code = command(*arguments)
+        if code != 0:
+            for name, unit in (("report.beyond_simulation", "s"), ("report.folder", "MB"), ("report.resident", "MB")):
+                yield unmeasured(name, unit, f"`offhours run weekend-gap --json` failed with exit code {code}")
+        else:
+            simulated = float(json.loads(printed)["wall_s"])
+            folder = sum(f.stat().st_size for f in Path(out).rglob("*") if f.is_file()) / MEGABYTE
+            yield row("report.wall", taken, "s", bound=90.0, note="make run without its installation")
+            yield row("report.beyond_simulation", taken - simulated, "s", bound=25.0, note=f"simulation {simulated:.1f} s")
+            yield row("report.folder", folder, "MB", bound=200.0)
+            yield row("report.resident", resident, "MB", bound=1000.0, note="largest resident memory of the command")
+    names, size = core_install()
+    yield row("install.core", size / MEGABYTE, "MB", bound=600.0, note=f"{len(names)} distributions that offhours needs")
+
+
+def core_install() -> tuple[set[str], int]:
+    """The distributions that the core of offhours needs, and the bytes of their files in this environment."""
+    from packaging.requirements import Requirement
+
+    waiting = [Requirement(text) for text in core_requirements()]
+    names: set[str] = set()
+    size = 0
+    while waiting:
+        needed = waiting.pop()
+        name = needed.name.lower().replace("_", "-")
+        if name in names or (needed.marker is not None and not needed.marker.evaluate({"extra": ""})):
+            continue
+        names.add(name)
+        distribution = metadata.distribution(name)
+        waiting += [Requirement(text) for text in distribution.requires or []]
+        for file in distribution.files or []:
+            path = Path(str(distribution.locate_file(file)))
+            size += path.stat().st_size if path.is_file() else 0
+    return names, size
+
+
+def core_requirements() -> list[str]:
+    """What pyproject.toml says the core needs."""
+    import tomllib
+
+    return list(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"])
+
+
+# Forks, crossings, Python traders ------------------------------------------------------------------------------------
+
+
+def fork() -> Iterator[Row]:
+    """A copy of a market with 10,000 accounts and one ticker."""
+    market = week.open_market_of(week.busy_week(10_000))
+    market.advance(market.setup.start_us + week.HOUR_US)
+    taken = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        market.fork()
+        taken.append(time.perf_counter() - begin)
+    megabytes = sum(memory.arena.nbytes for memory in market.blocks) / MEGABYTE
+    yield row("fork.10k", statistics.median(taken) * 1e3, "ms", bound=5.0, note=f"{megabytes:.1f} MB, wall time")
+
+
+def agent() -> Iterator[Row]:
+    """A crossing, and the wake of a trader written in Python."""
+    from offhours.agents import desk, wake
+    from offhours.sim.market import step
+    from offhours.sim.market.clock import AGENT_DUE
+    from offhours.sim.market.oracle import oracles
+
+    traders, wakes = 1000, 50_000
+    market = week.open_python_market(traders, wakes)
+    mark = int(market.memory[oracles]["mark_ticks"][0])
+    world, crowd = (memory.handle for memory in market.blocks)
+    due = market.blocks[1][wake.alarms]["due"].data
+
+    def crossings() -> None:
+        look: Callable[[Any], int] = step.due_us
+        for _ in range(100_000):
+            look(world)
+
+    def trade() -> None:
+        run, order, sleep = wake.run, desk.order, wake.reschedule
+        end_us, begin_us = market.setup.end_us, market.setup.start_us + 2 * week.HOUR_US
+        for n in range(wakes):
+            assert run(world, crowd, end_us, 1 << 40) == AGENT_DUE
+            trader, away = due[0], n % 500
+            order(world, crowd, trader, 0, desk.PERP, desk.BUY, mark - 1 - away, 1, desk.LIMIT, 0)
+            order(world, crowd, trader, 0, desk.PERP, desk.SELL, mark + 1 + away, 1, desk.LIMIT, 0)
+            sleep(crowd, begin_us + week.PYTHON_GAP_US * (n + traders))
+
+    crossings()
+    crossed = statistics.median(workload.cpu_ns(crossings)[0] for _ in range(5))
+    yield row("agent.crossing", crossed / 100_000 / 1e3, "us", note="one int64 in, one int64 out, the Python loop included")
+    before = week.counts(market)["messages"]
+    taken, _ = workload.cpu_ns(trade)
+    sent = week.counts(market)["messages"] - before
+    yield row("agent.wake", taken / wakes / 1e3, "us", bound=3.0, note=f"two resting orders each; {sent:,} orders arrived")
+
+
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "book": book,
+    "week": whole_week,
+    "scale": scale,
+    "start": start,
+    "report": report,
+    "fork": fork,
+    "agent": agent,
+}
+
+
+def show(found: Row) -> str:
+    """A row as a line of text."""
+
+    def number(of: float | None) -> str:
+        return "-" if of is None else f"{of:,.3g}" if abs(of) < 1000 else f"{of:,.0f}"
+
+    state = {True: "ok", False: "FAILS", None: ""}[found.ok]
+    figures = "".join(f"{number(of):>10}" for of in (found.value, found.reference, found.ratio, found.bound))
+    return f"{found.name:<26}{figures}  {found.unit:<11}{state:<6}{found.note}"
+
+
+def main(names: list[str]) -> int:
+    """Measure the groups named, or all; print and write."""
+    unknown = [name for name in names if name not in GROUPS]
+    if unknown:
+        print(f"there is no group of rows '{unknown[0]}'; there are {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    print(f"{'name':<26}{'value':>10}{'reference':>10}{'ratio':>10}{'bound':>10}  unit       ok    note")
+    rows: list[Row] = []
+    for name in names or GROUPS:
+        for found in GROUPS[name]():
+            rows.append(found)
+            print(show(found), flush=True)
+    Path("bench.json").write_text(json.dumps([asdict(found) for found in rows], indent=1) + "\n")
+    return 1 if any(found.ok is False for found in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

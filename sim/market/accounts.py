@@ -1,7 +1,8 @@
 """The ledger: account x asset, and the one function that moves anything.
 
 LEDGER-1  Every asset sums to zero over all accounts: houses, issuer, custodian, broker and the outside world included.
-LEDGER-2  One function, `transfer`, moves any asset; every transfer of dollars at the venue is booked under a flow.
+LEDGER-2  One function, `transfer`, moves any asset; every transfer of dollars at the venue is booked under a flow, and
+          what reaches or leaves a broker's account from outside under one of its own, so that results exclude it.
 LEDGER-3  Dollars at the broker and shares are separate assets: no margin at the venue.
 LEDGER-4  An isolated position is a bucket: an account of its own with a parent. Its funding, fees and loss touch only it.
 LEDGER-5  Tokens outstanding equal shares in custody.
@@ -19,13 +20,13 @@ HOUSE_NAMES = ("outside world", "venue fees", "funding clearing", "backstop", "i
 
 USD, BROKER_USD = 0, 1
 
-PERP_TRADE, TOKEN_TRADE, FEE, FUNDING_PAID, LIQUIDATION_FEE, TAKEOVER, TAKEOVER_EDGE, SHORTFALL, ENDOWMENT, DEPOSIT, MINT, STOCK_TRADE, BUCKET = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+PERP_TRADE, TOKEN_TRADE, FEE, FUNDING_PAID, LIQUIDATION_FEE, TAKEOVER, TAKEOVER_EDGE, SHORTFALL, ENDOWMENT, DEPOSIT, MINT, STOCK_TRADE, BUCKET, BROKER_DEPOSIT = (
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 )  # fmt: skip
-FLOWS = 13
+FLOWS = 14
 FLOW_NAMES = (
     "perp trade", "token trade", "fee", "funding", "liquidation fee", "takeover", "takeover edge", "shortfall paid",
-    "endowment", "deposit", "mint and redeem", "stock trade", "bucket",
+    "endowment", "deposit", "mint and redeem", "stock trade", "bucket", "broker deposit",
 )  # fmt: skip
 
 NO_PARENT = -1
@@ -48,7 +49,10 @@ class Balance:
 
 
 class Flow:
-    """One row per group and kind of flow (row = group x FLOWS + flow): net dollars received at the venue."""
+    """One row per group and kind of flow (row = group x FLOWS + flow): net dollars received at the venue.
+
+    The last kind, BROKER_DEPOSIT, counts dollars at the broker that came from outside.
+    """
 
     amount: A[int, Column("i8", "uusd", "received minus paid")]
 
@@ -104,6 +108,9 @@ def transfer(world: World, asset: int, payer: int, payee: int, quantity: int, fl
     if asset == USD:
         flows(world)[accounts(world)[payer].group * FLOWS + flow].amount -= quantity
         flows(world)[accounts(world)[payee].group * FLOWS + flow].amount += quantity
+    elif asset == BROKER_USD and flow == DEPOSIT:
+        flows(world)[accounts(world)[payer].group * FLOWS + BROKER_DEPOSIT].amount -= quantity
+        flows(world)[accounts(world)[payee].group * FLOWS + BROKER_DEPOSIT].amount += quantity
 
 
 @kernel

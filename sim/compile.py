@@ -55,7 +55,8 @@ def _machine_digest() -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
+    """Where what can be made again is kept: compiled kernels, warmed-up markets."""
     if "OFFHOURS_CACHE" in os.environ:
         return Path(os.environ["OFFHOURS_CACHE"])
     if sys.platform == "win32":
@@ -69,7 +70,7 @@ def _open_cache() -> Path:
     """The folder of this digest, made if absent; a private temporary one where the cache cannot be written."""
     name = f"kernels-{source_digest()}-{_machine_digest()}"
     try:
-        folder = _cache_root() / name
+        folder = cache_root() / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".used").write_text(str(time.time()))
     except OSError:

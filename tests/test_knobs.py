@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from offhours.agents.crowd import CROWD, POPULATIONS
 from offhours.experiments.scenario import GapKnobs, GroupKnobs, every_knob
 from offhours.sim import units

@@ -54,7 +54,7 @@ SENTENCES = {
     "leverage": "Open interest by the leverage of its accounts, every five minutes.",
     "first_prices": "The first stock quote after each time without one.",
     "groups": "Each group and house account: its result, and what it received (+) and paid (-) by kind of flow.",
-    "accounts": "Each account of the venue: whose it is, and its result.",
+    "accounts": "Each account of the venue: whose it is, its equity, what it holds, how often it was liquidated.",
 }
 
 
@@ -447,9 +447,10 @@ _MADE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "accounts": (
         ("account", "account", "row of the account"),
         ("group", "name", "group of the scenario, or house account"),
-        ("member", "number", "number within the group"),
-        ("equity_usd", "USD", "equity at the mark at the last instant"),
-        ("pnl_usd", "USD", "result, as in groups; cut to a millionth of a dollar"),
+        ("equity_start_usd", "USD", "equity at the mark at the first measured instant"),
+        ("equity_usd", "USD", "equity at the mark at the last"),
+        ("notional_usd", "USD", "size of all its perp positions at the mark at the last"),
+        ("liquidations", "count", "forced trades and takeovers of its positions"),
     ),
 }
 """Tables that no tape holds: name -> (column, unit, meaning)."""

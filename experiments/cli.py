@@ -1,0 +1,503 @@
+"""The command line: ``offhours run weekend-gap`` and its companions.
+
+Only what a command needs is imported, so that the market starts at once. A person's mistake is one sentence on stderr and exit
+code 2; Ctrl-C ends a run with what there is and exit code 130.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from offhours.experiments.run import Run, Stage
+    from offhours.experiments.scenario import Scenario
+
+MISTAKE, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="offhours",
+    help="A laboratory for markets that never close on assets whose own market sleeps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+
+def main() -> None:
+    """The command ``offhours``."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot print a character shows a question mark instead of failing.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
+
+
+def _refuse(sentence: str, code: int = MISTAKE) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(code)
+
+
+def _guarded(command: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """A command whose mistakes are one sentence."""
+
+    @functools.wraps(command)
+    def guarded(*arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt:
+            raise _refuse("interrupted before anything was measured; nothing was written", INTERRUPTED) from None
+        except Exception as error:
+            sentence = _sentence(error)
+            if sentence is None:
+                raise
+            raise _refuse(sentence) from None
+
+    return guarded
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a person is told of a mistake of his; None for a mistake of the program."""
+    from offhours.sim.hours import HoursError
+    from offhours.sim.rules import Mistake
+    from offhours.sim.units import UnitError
+
+    if isinstance(error, (Mistake, UnitError, HoursError)):
+        return str(error)
+    from offhours.experiments.run import MarketFull
+
+    return str(error) if isinstance(error, MarketFull) else None
+
+
+# Options that several commands have ----------------------------------------------------------------------------------
+
+Name = Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="a scenario's name, or a TOML file")]
+Seed = Annotated[int, typer.Option("--seed", help="the run's luck", min=0)]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="change a knob; may be given again and again")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="where run folders go [default: runs]")]
+Json = Annotated[bool, typer.Option("--json", help="print the summary as one JSON object")]
+
+
+def _changes(pairs: list[str] | None) -> dict[str, str]:
+    from offhours.sim.rules import Mistake
+
+    found = {}
+    for pair in pairs or ():
+        knob, equals, value = pair.partition("=")
+        if not equals or not knob.strip():
+            raise Mistake("--set", "", pair, f"'{pair}' is not written like perp.margin.leverage_max=10")
+        found[knob.strip()] = value.strip()
+    return found
+
+
+# Progress ------------------------------------------------------------------------------------------------------------
+
+
+class _Line:
+    """How far a run is, on stderr: a live line on a terminal, now and then a plain one elsewhere."""
+
+    EVERY_S = 10.0
+
+    def __init__(self) -> None:
+        self._live: Any = None
+        self._task: Any = None
+        self._doing = ""
+        self._began = self._said = time.monotonic()
+        self._events_began = 0
+
+    def __enter__(self) -> _Line:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._live = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:3.0f} %"),
+                TextColumn("{task.fields[reached]}"),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, stage: Stage) -> None:
+        from offhours.sim.hours import format_new_york
+
+        now = time.monotonic()
+        if stage.doing != self._doing:
+            self._doing, self._began, self._events_began = stage.doing, now, stage.events
+            if self._live is not None:
+                if self._task is not None:
+                    self._live.remove_task(self._task)
+                self._task = self._live.add_task(stage.doing, total=stage.to_us - stage.from_us, reached="", speed="")
+        speed = (stage.events - self._events_began) / max(now - self._began, 1e-3)
+        reached = format_new_york(stage.now_us - stage.now_us % 1_000_000)[:-7]
+        if self._live is not None:
+            self._live.update(
+                self._task,
+                completed=stage.now_us - stage.from_us,
+                reached=f"{reached} New York",
+                speed=f"{speed / 1e6:.2f}M events/s",
+            )
+        elif now - self._said >= self.EVERY_S:
+            self._said = now
+            done = 100 * (stage.now_us - stage.from_us) / max(1, stage.to_us - stage.from_us)
+            typer.echo(f"{stage.doing}: {reached} New York, {done:.0f} %, {speed / 1e6:.2f}M events/s", err=True)
+
+
+def _say_compiling() -> None:
+    """Say why the first run takes longer."""
+    from offhours.sim.compile import CACHE_FOLDER
+
+    if CACHE_FOLDER is not None and not any(CACHE_FOLDER.rglob("*.nbi")):
+        typer.echo("compiling the market, once after each installation: up to half a minute ...", err=True)
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+@app.command("run")
+@_guarded
+def run_command(
+    name: Name,
+    seed: Seed = 7,
+    changes: Set = None,
+    out: Out = None,
+    folder: Annotated[str | None, typer.Option("--name", help="name of the run's folder")] = None,
+    as_json: Json = False,
+    report: Annotated[bool, typer.Option(help="write report and figures")] = True,
+    controls: Annotated[bool, typer.Option(help="run the scenario's controls on the same luck, too")] = True,
+) -> None:
+    """Run a scenario, and write its folder: summary, tables, report, figures, provenance."""
+    from offhours.experiments.run import run
+    from offhours.experiments.scenario import scenario
+    from offhours.experiments.summary import lines
+
+    chosen = scenario(name, _changes(changes))
+    _say_compiling()
+    with _Line() as line:
+        made = run(
+            chosen,
+            seed,
+            out,
+            folder,
+            line,
+            save=True,
+            controls=controls,
+            report=report,
+            command=" ".join(["offhours", *sys.argv[1:]]),
+        )
+    if as_json:
+        typer.echo(json.dumps(made.summary, indent=2))
+    else:
+        _print_run(made, lines(made.summary))
+    if made.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _print_run(made: Run, rows: list[tuple[str, str]]) -> None:
+    question = f": {made.scenario.question}" if made.scenario.question else ""
+    typer.echo(f"{made.scenario.name}, seed {made.seed}{question}")
+    width = max(len(label) for label, _ in rows)
+    for label, text in rows:
+        typer.echo(f"  {label:<{width}}  {text}")
+    assert made.folder is not None
+    report = made.folder / "report.html"
+    typer.echo(f"  {'report' if report.exists() else 'folder':<{width}}  {report if report.exists() else made.folder}")
+
+
+@app.command("scenarios")
+@_guarded
+def scenarios_command(
+    name: Annotated[str | None, typer.Argument(help="one scenario: its question, knobs and rules")] = None,
+    basis: Annotated[bool, typer.Option("--basis", help="say of each knob what it rests on")] = False,
+) -> None:
+    """List the scenarios, or say what is in one."""
+    from offhours.experiments.scenario import scenario, scenarios
+
+    if name is not None:
+        for text in _described(scenario(name), basis):
+            typer.echo(text)
+        return
+    for each in scenarios():
+        own = scenario(each)
+        typer.echo(f"{each}\n  {own.question}")
+        if own.hypothetical:
+            typer.echo(f"  {own.hypothetical}")
+
+
+def _described(own: Scenario, basis: bool) -> list[str]:
+    """A scenario for reading: question, times, groups, and what differs from the venue's own file."""
+    from offhours.experiments.scenario import every_knob
+    from offhours.sim import units
+    from offhours.sim.hours import format_new_york
+
+    known = every_knob()
+
+    def why(key: str) -> list[str]:
+        return [f"      {known[key].basis}"] if basis and key in known else []
+
+    venue = own.rules.venue
+    text = [own.name, f"  {own.question}"]
+    if own.hypothetical:
+        text.append(f"  {own.hypothetical}")
+    text += [
+        f"  venue         {venue.title}, rulebook of {venue.effective}",
+        f"  tickers       {', '.join(own.tickers)} (headline {own.headline})",
+        f"  regime        {own.regime}; stock hours {own.calendar}{', always open' if own.always_open else ''}",
+        f"  starts        {format_new_york(own.start_us)}",
+        f"  measured from {format_new_york(own.measure_from_us)}",
+        f"  ends          {format_new_york(own.end_us)}",
+        f"  controls      {', '.join(own.controls) or 'none'}",
+    ]
+    for gap in own.gaps:
+        change, surprise = (units.write(value, "ppb") for value in (gap.change_ppb, gap.surprise_ppb))
+        span = f"from {format_new_york(gap.from_us)} to {format_new_york(gap.to_us)}"
+        text.append(f"  given move    {gap.ticker} {change} {span}, {surprise} of it a surprise")
+    text.append("  groups")
+    for group in own.groups:
+        text.append(f"    {group.name}: {group.count:,} {group.population}")
+        for key, value in group.texts.items():
+            if key != "count":
+                text.append(f"      {key} = {_plainly(value)}")
+                text += [f"  {line}" for line in why(f"{group.population}.{key}") or why(f"group.{key}")]
+    text.append("  what differs from the venue's own file")
+    for d in own.differences():
+        text.append(f"    {f'{d.ticker}.' if d.ticker else ''}{d.name}: {d.text} instead of {d.venue_text}")
+        text += why(d.name)
+    if not own.differences():
+        text.append("    nothing")
+    if basis:
+        text.append("  rules")
+        for (ticker, name), setting in own.rules.settings.items():
+            same = all(own.rules.settings[other, name].text == setting.text for other in own.tickers)
+            if same and ticker != own.tickers[0]:
+                continue
+            text.append(f"    {'' if same else f'{ticker}.'}{name} = {setting.text}")
+            source = setting.origin.source or (known[name].basis if name in known else "")
+            text.append(f"      {'assumed: ' if setting.origin.assumed else ''}{source} [{setting.origin.file or 'default'}]")  # fmt: skip
+    return text
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plainly(item)}" for key, item in value.items())
+    return str(value)
+
+
+@app.command("knob")
+@_guarded
+def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leverage_max, or its last part")]) -> None:
+    """Say what a knob means: unit, range, default, and what that rests on."""
+    from offhours.experiments.scenario import every_knob, populations
+    from offhours.sim.rules import CLASS_KNOB, Mistake, nearest
+
+    known = every_knob()
+    parts = name.split(".")
+    if name not in known and len(parts) > 2 and parts[0] in ("group", "gap"):
+        # group.tourists.leverage: the group's population decides; the knob is shown for each that has it.
+        last = ".".join(parts[2:])
+        found = [k for k in known if k == f"{parts[0]}.{last}" or k in {f"{p}.{last}" for p in populations()}]
+    else:
+        without_ticker = ".".join(parts[1:])
+        found = [k for k in known if k in (name, without_ticker)] or [k for k in known if k.endswith(f".{name}")]
+    if not found:
+        raise Mistake("knob", "", name, f"there is no knob '{name}'{nearest(name, known)}")
+    for key in found:
+        knob = known[key]
+        typer.echo(f"{key}: {knob.meaning}")
+        if knob.choices:
+            typer.echo(f"  one of   {', '.join(knob.choices)}")
+        elif knob.low and knob is not CLASS_KNOB:
+            typer.echo(f"  range    {knob.low} to {knob.high}")
+        typer.echo(f"  default  {knob.default}\n  unit     {knob.unit}\n  basis    {knob.basis}")
+
+
+@app.command("reproduce")
+@_guarded
+def reproduce_command(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")]) -> None:
+    """Make a run again from its provenance alone, and say whether it is identical."""
+    from offhours.experiments.provenance import reproduce
+
+    with _Line() as line:
+        found = reproduce(folder, line)
+    typer.echo(found.sentence)
+    if not found.identical:
+        raise typer.Exit(1)
+
+
+@app.command("runs")
+@_guarded
+def runs_command(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="where the runs are", show_default=False)] = Path(
+        "runs"
+    ),
+) -> None:
+    """List the runs there are: changes, headline, time."""
+    from offhours.sim.rules import Mistake
+
+    if not folder.is_dir():
+        raise Mistake(str(folder), "", "", "is not a folder; runs go to 'runs' where --out says nothing else")
+    files = [folder / "summary.json"] if (folder / "summary.json").exists() else sorted(folder.glob("*/summary.json"))
+    for file in sorted(files, key=lambda f: f.stat().st_mtime):
+        try:
+            summary = json.loads(file.read_text("utf-8"))
+            changes = ", ".join(f"{knob}={value}" for knob, value in summary["changes"]) or "as written"
+            made = time.strftime("%Y-%m-%d %H:%M", time.localtime(file.stat().st_mtime))
+            typer.echo(f"{file.parent.name}\n  {summary['scenario']}, seed {summary['seed']}: {changes}\n  {summary['finding']}\n  made {made}, simulated in {summary['wall_s']:.1f} s; {summary['outcome']}")  # fmt: skip
+        except (ValueError, KeyError, OSError):
+            typer.echo(f"{file.parent.name}\n  its summary cannot be read", err=True)
+    if not files:
+        typer.echo(f"there are no runs in {folder}")
+
+
+@app.command("new")
+@_guarded
+def new_command(
+    name: Annotated[str, typer.Argument(help="the new scenario's name")],
+    source: Annotated[str, typer.Option("--from", metavar="SCENARIO", help="a scenario's name, or a file")],
+) -> None:
+    """Write a scenario's file anew, to be changed."""
+    import importlib.resources
+
+    from offhours.experiments.scenario import scenario
+    from offhours.sim.rules import Mistake, read_text
+
+    scenario(source)
+    target = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if source.endswith(".toml"):
+        text = read_text(source)
+    else:
+        inside = importlib.resources.files("offhours.experiments").joinpath("scenarios", f"{source}.toml")
+        text = inside.read_text("utf-8")
+    try:
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Mistake(str(target), "", "", "exists already; choose another name") from None
+    except OSError as error:
+        raise Mistake(str(target), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
+    typer.echo(f"{target}: change it, then `offhours check {target}` and `offhours run {target}`")
+
+
+@app.command("check")
+@_guarded
+def check_command(name: Name) -> None:
+    """Read a scenario's file and say whether all is well."""
+    from offhours.experiments.scenario import scenario
+    from offhours.sim.hours import format_new_york
+
+    own = scenario(name)
+    own.plans()
+    own.releases()
+    own.replays()
+    traders = sum(group.count for group in own.groups)
+    typer.echo(f"{own.name}: all is well (digest {own.digest})")
+    typer.echo(
+        f"  {', '.join(own.tickers)} at {own.rules.venue.title}, {traders:,} traders in {len(own.groups)} groups"
+    )
+    typer.echo(f"  measured from {format_new_york(own.measure_from_us)} to {format_new_york(own.end_us)}")
+    if own.hypothetical:
+        typer.echo(f"  {own.hypothetical}")
+
+
+@app.command("figures")
+@_guarded
+def figures_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")],
+    only: Annotated[str, typer.Option(help="names of figures, separated by commas")] = "",
+    formats: Annotated[str, typer.Option("--format", help="pdf, svg, png, separated by commas")] = "png",
+) -> None:
+    """Draw a run's figures again."""
+    from offhours.experiments.figures import FIGURES
+    from offhours.experiments.report import write_figures
+    from offhours.experiments.run import Run
+    from offhours.sim.rules import Mistake, nearest
+
+    chosen = tuple(filter(None, (word.strip() for word in only.split(",")))) or tuple(FIGURES)
+    for word in chosen:
+        if word not in FIGURES:
+            allowed = f"there is no figure '{word}'; there are {', '.join(FIGURES)}{nearest(word, FIGURES)}"
+            raise Mistake("--only", "", word, allowed)
+    kinds = tuple(word.strip().lower() for word in formats.split(","))
+    for kind in kinds:
+        if kind not in ("pdf", "svg", "png"):
+            raise Mistake("--format", "", kind, f"'{kind}' is not one of pdf, svg, png")
+    try:
+        for path in write_figures(Run.open(folder), folder, only=chosen, formats=kinds):
+            typer.echo(path)
+    except OSError as error:
+        raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+@app.command("schema")
+@_guarded
+def schema_command(table: Annotated[str | None, typer.Argument(help="one table")] = None) -> None:
+    """Say what a run's tables and columns mean."""
+    from offhours.experiments.tables import SENTENCES, names, schema
+    from offhours.sim.rules import Mistake, nearest
+
+    if table is None:
+        for name in names():
+            typer.echo(f"{name}: {SENTENCES[name]}")
+        return
+    if table not in names():
+        raise Mistake("schema", "", table, f"there is no table '{table}'; there are {', '.join(names())}{nearest(table, names())}")  # fmt: skip
+    rows = schema(table)
+    width, unit_width = (max(len(row[column]) for row in rows) for column in (0, 1))
+    typer.echo(SENTENCES[table])
+    for name, unit, meaning in rows:
+        typer.echo(f"  {name:<{width}}  {unit:<{unit_width}}  {meaning}")
+
+
+@app.command("glossary")
+@_guarded
+def glossary_command(word: Annotated[str | None, typer.Argument(help="one word")] = None) -> None:
+    """Say what a word of the trade means here."""
+    import importlib.resources
+    import tomllib
+
+    from offhours.sim.rules import Mistake, nearest
+
+    text = importlib.resources.files("offhours.experiments").joinpath("glossary.toml").read_text("utf-8")
+    words: dict[str, str] = tomllib.loads(text)
+    if word is None:
+        for name in words:
+            typer.echo(f"{name}: {words[name]}")
+        return
+    found = [name for name in words if name.lower() == word.lower()] or [n for n in words if word.lower() in n.lower()]
+    if not found:
+        raise Mistake("glossary", "", word, f"there is no '{word}'{nearest(word, words)}")
+    for name in found:
+        typer.echo(f"{name}: {words[name]}")
+
+
+@app.command("version")
+def version_command() -> None:
+    """Print the version."""
+    import offhours
+
+    typer.echo(f"offhours {offhours.__version__}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Who was liquidated, at which stage, what was missing, and who paid it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offhours.sim.market import bars, liquidation, matching
+
+Array = np.ndarray[Any, Any]
+
+REFUSALS = (
+    "accepted", "bad size", "outside band", "outside window", "would cross", "not reducing", "not enough margin",
+    "not enough funds", "market closed", "in liquidation", "table of orders full", "no liquidity",
+    "too many messages in flight", "order gone",
+)  # fmt: skip
+"""Short names of the market's refusals, by code; `matching.REFUSAL_SENTENCES` says each in a sentence."""
+assert len(REFUSALS) == matching.REFUSALS
+
+
+def liquidations(events: Array) -> dict[str, Any]:
+    """Forced trades and takeovers: how many, of how many accounts, dollars, and the same by stage."""
+    acts = events[events["ticker"] >= 0]
+    by_stage = {}
+    for code, name in enumerate(liquidation.STAGES):
+        own = acts[acts["stage"] == code]
+        if code != liquidation.WELL:
+            by_stage[name] = {"count": len(own), "notional_usd": int(np.abs(own["value_uusd"]).sum()) / 1e6}
+    return {
+        "count": len(acts),
+        "accounts": len(np.unique(acts["account"])),
+        "notional_usd": int(np.abs(acts["value_uusd"]).sum()) / 1e6,
+        "by_stage": by_stage,
+    }
+
+
+def share_after(events: Array, at_us: int, within_us: int) -> float | None:
+    """Share of liquidated dollars that fell within a time after an instant; None where there were none."""
+    acts = events[events["ticker"] >= 0]
+    value = np.abs(acts["value_uusd"])
+    if len(acts) == 0 or value.sum() == 0:
+        return None
+    inside = (acts["time_us"] >= at_us) & (acts["time_us"] <= at_us + within_us)
+    return float(value[inside].sum() / value.sum())
+
+
+def refusals(counts: Array) -> dict[str, int]:
+    """Orders refused, by reason; reasons that never occurred are left out."""
+    return {REFUSALS[code]: int(count) for code, count in enumerate(counts) if count and code}
+
+
+def interest_by_leverage(rows: Array, at_us: int, labels: tuple[str, ...]) -> dict[str, float]:
+    """Long open interest over all tickers by leverage of its accounts, dollars, last known at an instant."""
+    past = rows[rows["time_us"] <= at_us]
+    if len(past) == 0:
+        past = rows
+    if len(past) == 0:
+        return {}
+    now = past[past["time_us"] == past["time_us"][-1]]
+    return {labels[b]: int(now["long_uusd"][now["bucket"] == b].sum()) / 1e6 for b in range(bars.BUCKETS)}

@@ -1,0 +1,288 @@
+"""What a run comes to: one object of plain numbers, the same for ``--json``, ``summary.json`` and Python.
+
+Money is made of whole micro-dollars, so that what must sum does: shortfall = paid + bad debt, and results sum to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import offhours
+from offhours.experiments.metrics import funding, gaps, regime, solvency, welfare
+from offhours.experiments.tables import LEVERAGES
+from offhours.sim.hours import format_new_york, format_new_york_short
+from offhours.sim.market import accounts, clock
+from offhours.sim.market import funding as funding_room
+
+if TYPE_CHECKING:
+    from offhours.experiments.run import Measured
+
+FORMAT = 1
+"""Grows when a key of the summary changes its meaning or goes."""
+
+
+def usd(uusd: int) -> float:
+    """Micro-dollars as dollars; printed, it shows exactly those six decimals (below a billion dollars)."""
+    return int(uusd) / 1e6
+
+
+def utc(instant_us: int) -> str:
+    """An instant as ISO 8601 text in UTC."""
+    text = str(np.datetime64(int(instant_us), "us"))
+    return text.removesuffix(".000000") + "Z"
+
+
+def summarise(measured: Measured) -> dict[str, Any]:
+    """The summary of a run."""
+    scenario, before, after = measured.scenario, measured.counts_before, measured.counts_after
+    tickers = scenario.tickers
+    headline = tickers.index(scenario.headline)
+    by_ticker = {ticker: _of_ticker(measured, number) for number, ticker in enumerate(tickers)}
+    own = by_ticker[scenario.headline]
+    found = _results(measured)
+    results = welfare.by_name(found, [group.name for group in scenario.groups])
+    shortfall = after.shortfall_uusd - before.shortfall_uusd
+    events = measured.tables["liquidations"]
+    perp = slice(0, None, 2)
+    size = regime.numbers(
+        measured.tables["bars"],
+        measured.tables["trades"],
+        headline,
+        scenario.rules[_book_rules()]["lot_ushares"][perp],
+        measured.after.unit_uusd,
+    )
+    outcome = _outcome(measured)
+    summary: dict[str, Any] = {
+        "format": FORMAT,
+        "scenario": scenario.name,
+        "headline": scenario.headline,
+        "digest": scenario.digest,
+        "seed": measured.seed,
+        "version": offhours.__version__,
+        "changes": [[name, _text(value)] for name, value in scenario.changes],
+        "hypothetical": scenario.hypothetical or None,
+        "outcome": outcome,
+        "interrupted": measured.interrupted,
+        "measured_from_utc": utc(scenario.measure_from_us),
+        "measured_to_utc": utc(measured.after.time_us),
+        "events": after.events - before.events,
+        "messages": after.messages - before.messages,
+        "trades": after.trades - before.trades,
+        "wall_s": round(measured.wall_s, 3),
+        "tape_sha256": measured.tape_sha256,
+        "funding": own["funding"],
+        "gap": own["gap"],
+        "first_price": own["first_price"],
+        "by_ticker": by_ticker,
+        "liquidations": solvency.liquidations(events),
+        "shortfall_usd": usd(shortfall),
+        "paid_by_usd": {"backstop": usd(after.paid_uusd - before.paid_uusd)},
+        "bad_debt_usd": usd(after.unpaid_uusd - before.unpaid_uusd),
+        "takeover_pnl_usd": usd(welfare.takeover_result(measured.before, measured.after, measured.base_ushares)),
+        "adl": None,
+        "pnl_usd": {name: usd(value) for name, value in results.items()},
+        "endowment_gain_usd": {name: usd(value) for name, value in _endowment_gains(measured).items()},
+        "conservation_error": measured.conservation_error,
+        "audit": measured.breaches,
+        "refusals": solvency.refusals(after.refused - before.refused),
+        "gap_alone": _gap_alone(measured),
+        "open_interest_by_leverage_usd": _by_leverage(measured),
+        "liquidated_within_90_s_of_first_price": _after_first_price(measured, headline),
+        "regime": {"name": scenario.regime, "rows": regime.beside(scenario.regime, size)},
+        "controls": {},
+    }
+    summary["finding"] = finding(summary)
+    return summary
+
+
+def _results(measured: Measured) -> list[int]:
+    return welfare.results(measured.before, measured.after, measured.base_ushares)
+
+
+def _endowment_gains(measured: Measured) -> dict[str, int]:
+    """What the tokens and shares endowed have gained by themselves: no result of trading, but part of wealth."""
+    gains = welfare.revaluation(measured.before, measured.after, measured.base_ushares)
+    found = [gain // 10**6 for gain in gains]
+    found[accounts.OUTSIDE] -= sum(found)
+    return welfare.by_name(found, [group.name for group in measured.scenario.groups])
+
+
+def _text(value: Any) -> str:
+    from offhours.sim.rules import plain_text
+
+    return plain_text(value)
+
+
+def _book_rules() -> Any:
+    from offhours.sim.market import book
+
+    return book.book_rules
+
+
+def _outcome(measured: Measured) -> str:
+    if measured.interrupted:
+        return f"interrupted at {format_new_york(measured.after.time_us)}"
+    if measured.no_maker_us:
+        return f"no maker left at {format_new_york(measured.no_maker_us)}"
+    return "complete"
+
+
+def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
+    """What is said of each ticker."""
+    tables, rules = measured.tables, measured.scenario.rules
+    seconds = measured.counts_after.fallback_seconds - measured.counts_before.fallback_seconds
+    events = tables["liquidations"]
+    own_trades = tables["trades"][tables["trades"]["book"] // 2 == number]
+    bars = tables["bars"][tables["bars"]["ticker"] == number]
+    close_us, open_us = measured.window or (0, 0)
+    first = gaps.first_price(tables["first_prices"], number, close_us, open_us)
+    gap: dict[str, Any] = {"stock_pct": None, "perp_open_gap_pct": None}
+    if measured.window:
+        gap = gaps.over_window(tables["bars"], number, close_us, open_us)
+    unit_uusd = int(measured.after.unit_uusd[number])
+    last = int(bars["mark_ticks"][-1]) if len(bars) else 0
+    return {
+        "funding": funding.stability(tables["funding"], number, rules[funding_room.funding_rules]),
+        "gap": gap,
+        "first_price": None
+        if first is None
+        else {
+            "time_utc": utc(first["time_us"]),
+            "pct": 100.0 * (float(first["price_usd"]) / float(first["before_usd"]) - 1.0),
+            "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
+        },
+        "index_minutes": funding.fallback_minutes(seconds[4 * number : 4 * number + 4]),
+        "liquidated_usd": usd(np.abs(events["value_uusd"][events["ticker"] == number]).sum()),
+        "perp_trades": int((own_trades["book"] % 2 == 0).sum()),
+        "token_trades": int((own_trades["book"] % 2 == 1).sum()),
+        "open_interest_usd": usd(int(bars["interest_lots"][-1]) * last * unit_uusd) if len(bars) else None,
+    }
+
+
+def _gap_alone(measured: Measured) -> dict[str, float] | None:
+    """The gap without impact and early repricing; None where the run saw no whole closed window."""
+    if measured.window is None or measured.at_close is None:
+        return None
+    bars = measured.tables["bars"]
+    tickers = range(len(measured.scenario.tickers))
+    changes = [gaps.over_window(bars, ticker, *measured.window)["stock_pct"] for ticker in tickers]
+    if None in changes:
+        return None
+    returns = np.array(changes, dtype=float) / 100.0
+    return gaps.gap_alone(measured.at_close, returns, measured.tiers, measured.forms)
+
+
+def _by_leverage(measured: Measured) -> dict[str, float]:
+    """Open interest by leverage at the close, or at the beginning where there is none."""
+    at_us = measured.window[0] if measured.window else measured.scenario.measure_from_us
+    return solvency.interest_by_leverage(measured.tables["leverage"], at_us, LEVERAGES)
+
+
+def _after_first_price(measured: Measured, headline: int) -> float | None:
+    if measured.window is None:
+        return None
+    first = gaps.first_price(measured.tables["first_prices"], headline, *measured.window)
+    if first is None:
+        return None
+    return solvency.share_after(measured.tables["liquidations"], int(first["time_us"]), 90 * clock.SECOND_US)
+
+
+# Tables made at the end ----------------------------------------------------------------------------------------------
+
+
+def groups_table(measured: Measured) -> dict[str, list[Any]]:
+    """The table of groups and house accounts: results and flows."""
+    groups = measured.scenario.groups
+    found = _results(measured)
+    results = welfare.by_name(found, [group.name for group in groups])
+    flows = measured.after.flows - measured.before.flows
+    rows = [(accounts.HOUSES + number,) for number in range(len(groups))] + list(welfare.HOUSES.values())
+    sums = [flows[list(own)].sum(axis=0) for own in rows]
+    table: dict[str, list[Any]] = {
+        "group": list(results),
+        "population": [group.population for group in groups] + ["house"] * len(welfare.HOUSES),
+        "members": [group.count for group in groups] + [len(own) for own in welfare.HOUSES.values()],
+        "pnl_usd": [usd(value) for value in results.values()],
+    }
+    for number, flow in enumerate(accounts.FLOW_NAMES):
+        table[f"{flow.replace(' ', '_')}_usd"] = [usd(own[number]) for own in sums]
+    return table
+
+
+def accounts_table(measured: Measured) -> dict[str, Any]:
+    """The table of accounts: whose each is, what it is worth and holds at the end, whether it was liquidated."""
+    after = measured.after
+    names = np.array([*accounts.HOUSE_NAMES, *(group.name for group in measured.scenario.groups)], dtype=object)
+    events = measured.tables["liquidations"]
+    acts = events["account"][events["ticker"] >= 0]
+    return {
+        "account": np.arange(len(after.group)),
+        "group": names[after.group],
+        "equity_start_usd": measured.before.equity_uusd() / 1e6,
+        "equity_usd": after.equity_uusd() / 1e6,
+        "notional_usd": np.abs(after.notional_uusd()).sum(axis=1) / 1e6,
+        "liquidations": np.bincount(acts, minlength=len(after.group)),
+    }
+
+
+# In words ------------------------------------------------------------------------------------------------------------
+
+
+def dollars(value: float) -> str:
+    """Dollars for reading: "$1,234", "$3.2M"."""
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    if size >= 1e6:
+        return f"{sign}${size / 1e6:,.2f}M"
+    return f"{sign}${size:,.0f}" if size >= 100 or size == 0 else f"{sign}${size:,.2f}"
+
+
+def _pct(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f} %"
+
+
+def finding(summary: Mapping[str, Any]) -> str:
+    """The run in a line: gap, liquidations, who paid."""
+    parts = []
+    if summary["gap"]["stock_pct"] is not None:
+        parts.append(f"gap {_pct(summary['gap']['stock_pct'])}")
+    own = summary["liquidations"]
+    parts.append(f"{own['accounts']:,} accounts liquidated, {dollars(own['notional_usd'])}")
+    parts.append(f"bad debt {dollars(summary['bad_debt_usd'])}")
+    return "; ".join(parts)
+
+
+def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The summary for reading: label and text."""
+    ticker, own = summary["headline"], summary["liquidations"]
+    rates, first = summary["funding"], summary["first_price"]
+    found = []
+    if summary["hypothetical"]:
+        found.append(("note", str(summary["hypothetical"])))
+    if summary["outcome"] != "complete":
+        found.append(("outcome", str(summary["outcome"])))
+    found.append(("counted", f"{summary['events']:,} events, {summary['messages']:,} messages, {summary['trades']:,} trades in {summary['wall_s']:.1f} s"))  # fmt: skip
+    if summary["gap"]["stock_pct"] is not None:
+        knew = _pct(summary["gap"]["perp_open_gap_pct"])
+        found.append(
+            (f"{ticker}, close to open", f"stock {_pct(summary['gap']['stock_pct'])}, perp at the bell {knew}")
+        )
+    if first is not None:
+        at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
+        found.append(("first price", f"{_pct(first['pct'])} at {format_new_york_short(at_us)} New York, after {first['hours_without']:.0f} h without one"))  # fmt: skip
+    if rates["mean_bp"] is not None:
+        found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
+    stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items())
+    found.append(("liquidated", f"{own['accounts']:,} accounts, {dollars(own['notional_usd'])} ({stages})"))
+    if summary["gap_alone"] is not None:
+        alone = summary["gap_alone"]
+        found.append(("the gap alone would", f"liquidate {dollars(alone['liquidated_usd'])} and bankrupt {dollars(alone['bankrupt_usd'])}"))  # fmt: skip
+    paid = ", ".join(f"{name} paid {dollars(value)}" for name, value in summary["paid_by_usd"].items())
+    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}: {paid}, nobody paid {dollars(summary['bad_debt_usd'])}"))  # fmt: skip
+    ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
+    found.append(("results", ", ".join(f"{name} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))
+    if summary["audit"] or summary["conservation_error"]:
+        found.append(("BROKEN LAWS", "; ".join(summary["audit"]) or f"{summary['conservation_error']} micro-units"))
+    return found

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [path for room in (".", "sim", "agents", "experiments") if (path := ROOT / room / "README.md").exists()]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MARKET = (ROOT / "sim" / "README.md").read_text(encoding="utf-8")
+
+SPOKEN = ROOT / "experiments" / "glossary.toml"
+"""The words that `offhours glossary` knows."""
 
 ELSEWHERE = {"pip install .": ("test_packaging.py", "test_the_installed_wheel_is_taken_though")}
 """Commands that another test runs: its file, and how its name begins."""
@@ -212,15 +216,26 @@ def test_the_table_of_flows_is_the_ledgers() -> None:
     assert first_cells(section(MARKET, "Flows")) == list(FLOW_NAMES)
 
 
+def glossary() -> dict[str, str]:
+    """The words of the market's page, in its order."""
+    return dict(re.findall(r"^- \*\*(.+?)\*\*: (\S.*)\.$", section(MARKET, "Glossary"), re.M))
+
+
 def test_the_glossary_is_in_order_and_of_words_in_use() -> None:
-    words = re.findall(r"^- \*\*(.+?)\*\*: \S.*\.$", section(MARKET, "Glossary"), re.M)
+    words = list(glossary())
     assert len(words) == len(re.findall(r"^- ", section(MARKET, "Glossary"), re.M)) >= 60
-    assert words == sorted(words)
+    assert words == sorted(words, key=str.lower)
     sources = [path for room in ("sim", "agents", "experiments") for path in (ROOT / room).rglob("*.*")]
     text = MARKET.replace(section(MARKET, "Glossary"), "") + README
-    text += "".join(path.read_text(encoding="utf-8") for path in sources if path.suffix in {".py", ".toml"})
-    spoken = " ".join(text.lower().split())
-    assert [word for word in words if word not in spoken] == []
+    text += "".join(p.read_text(encoding="utf-8") for p in sources if p.suffix in {".py", ".toml"} and p != SPOKEN)
+    in_use = " ".join(text.lower().split())
+    assert [word for word in words if word.lower() not in in_use] == []
+
+
+def test_the_command_line_explains_words_as_the_page_does() -> None:
+    spoken = tomllib.loads(SPOKEN.read_text(encoding="utf-8"))
+    assert spoken
+    assert {word: glossary().get(word) for word in spoken} == spoken
 
 
 def test_about_half_of_the_defaults_are_choices() -> None:

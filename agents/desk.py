@@ -16,6 +16,7 @@ from offhours.sim.market import (
     clock,
     flight,
     funding,
+    gap,
     issuer,
     margin,
     matching,
@@ -160,6 +161,15 @@ def stock_open(world: World, ticker: int) -> int:
 def stock_usd(world: World, ticker: int) -> float:
     """Mid of the stock's quote seen last, dollars."""
     return stock_room.mid_usd(world, ticker)
+
+
+@kernel
+def news_variance(world: World, ticker: int) -> float:
+    """Variance of a stock's log return since its regular close by the information clock; 0 in a session.
+
+    It says how much news the closed hours have brought on average, which everybody knows, not which.
+    """
+    return gap.expected_variance(world, ticker)
 
 
 @kernel

@@ -8,6 +8,8 @@ Glosten and Milgrom 1985. How much he knows is bounded by the stock's informatio
 
 from __future__ import annotations
 
+from math import sqrt
+
 from offhours.agents.desk import (
     BUY,
     IOC,
@@ -21,6 +23,7 @@ from offhours.agents.desk import (
     in_liquidation,
     lots,
     nap_us,
+    news_variance,
     now_us,
     order,
     position_lots,
@@ -39,12 +42,13 @@ from offhours.sim.declare import A, Knob, World, table
 class Informed:
     """Knobs of an informed trader."""
 
-    mean_sleep_us: A[int, Knob("10 min", "us", "1 s", "90 days", "mean time between two looks", basis="chosen: news is read, not streamed; not half, because books would know the gap by Saturday; not twice, because they would not know it by Monday 09:00")]  # fmt: skip
-    error_ppb: A[int, Knob("1 %", "ppb", "0 %", "50 %", "standard deviation of his error about the stock's value", basis="chosen: fitted with the sleep so that tokens know of a Monday gap what they are measured to know (R2 .05 on Friday night, .2 on Sunday, .94 at 09:00)")]  # fmt: skip
-    error_us: A[int, Knob("6 h", "us", "1 min", "90 days", "how long an error lasts before he has another", basis="chosen: a night's sleep; not half, because errors would average out; not twice, because one would last the week-end")]  # fmt: skip
-    edge_ppb: A[int, Knob("0.4 %", "ppb", "0 %", "20 %", "distance from his value at which he trades", basis="chosen: fees, spread and doubt; half or twice trades noise or nothing")]  # fmt: skip
-    clip_uusd: A[int, Knob("$3,000", "uusd", "$1", "$10M", "size of an order", basis="chosen: half a maker's level, so that he is not seen at once; half or twice: slower or faster prices")]  # fmt: skip
-    position_uusd: A[int, Knob("$30,000", "uusd", "$1", "$100M", "largest position", basis="chosen: ten clips; half or twice bounds what he moves")]  # fmt: skip
+    mean_sleep_us: A[int, Knob("6 min", "us", "1 s", "90 days", "mean time between two looks", basis="chosen: news is read, not streamed; not half, because books would know the gap by Saturday; not twice, because they would not know it by Monday 09:00")]  # fmt: skip
+    error: A[float, Knob("0.25", "real", "0", "10", "standard deviation of his error, in those of the news since the close", basis="chosen: fitted with position and edge so that tokens know of a Monday gap what they are measured to know (R2 .2 on Sunday, .64 at 04:00, .94 at 09:00; RaYYeR220/ballast, n=597); not half or twice: R2 at 04:00 would leave its band")]  # fmt: skip
+    lasts_us: A[int, Knob("6 h", "us", "1 min", "90 days", "how long an error lasts before he has another", basis="chosen: a night's sleep; not half, because errors would average out; not twice, because one would last the week-end")]  # fmt: skip
+    edge: A[float, Knob("0.2", "real", "0", "10", "distance from his value at which he trades, in standard deviations of the news since the close, beyond costs", basis="chosen: fitted as error; half or twice trades noise or nothing")]  # fmt: skip
+    cost_ppb: A[int, Knob("0.1 %", "ppb", "0 %", "20 %", "what a round trip costs him", basis="rule: two taker fees of 0.05 %, Kraken paper engine default")]  # fmt: skip
+    clip_uusd: A[int, Knob("$5,000", "uusd", "$1", "$10M", "size of an order", basis="chosen: a maker's level, so that he is not seen at once; half or twice: slower or faster prices")]  # fmt: skip
+    position_uusd: A[int, Knob("$200,000", "uusd", "$1", "$100M", "largest position", basis="chosen: fitted as error; half or twice bounds what he moves")]  # fmt: skip
 
 
 informed = table(Informed)
@@ -64,9 +68,9 @@ def decide(world: World, crowd: World, agent: int, row: int) -> int:
 def opinion_usd(world: World, crowd: World, agent: int, row: int, ticker: int) -> float:
     """What he thinks the stock is worth: its value with the error he has at this time, dollars."""
     me = informed(crowd)[row]
-    period = now_us(world) // me.error_us
+    period = now_us(world) // me.lasts_us
     error = normal(seed(world), NEWS, people(crowd)[agent].who, period * 64 + ticker)
-    return hidden_usd(world, ticker) * (1.0 + me.error_ppb / 1.0e9 * error)
+    return hidden_usd(world, ticker) * (1.0 + me.error * sqrt(news_variance(world, ticker)) * error)
 
 
 @kernel
@@ -85,7 +89,7 @@ def look(world: World, crowd: World, agent: int, row: int, ticker: int) -> None:
             order(world, crowd, agent, ticker, PERP, side, ticks(world, ticker, PERP, price), min(clip, abs(held)), IOC, REDUCE_ONLY)  # fmt: skip
         return
     value = opinion_usd(world, crowd, agent, row, ticker)
-    edge = me.edge_ppb / 1.0e9
+    edge = me.edge * sqrt(news_variance(world, ticker)) + me.cost_ppb / 1.0e9
     most = min(me.position_uusd / 1.0e6, 3.0 * max(0.0, equity_usd(world, crowd, agent))) / ask
     owned = position_shares(world, crowd, agent, ticker)
     if value > ask * (1.0 + edge) and owned < most:

@@ -16,7 +16,6 @@ from math import sqrt
 
 from offhours.agents.desk import (
     BUY,
-    HOUR_US,
     LIMIT,
     PERP,
     POST_ONLY,
@@ -36,10 +35,10 @@ from offhours.agents.desk import (
     index_usd,
     lots,
     nap_us,
+    news_variance,
     normal,
     now_us,
     order,
-    phase,
     position_shares,
     resting_orders,
     sell_stock,
@@ -72,10 +71,8 @@ class Maker:
     skew: A[float, Knob("0.6", "real", "0", "10", "shift of both centres at full net inventory, in half-spreads", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma such that a full maker offers at his fair value; half or twice: he stays full longer or shorter")]  # fmt: skip
     carry_ppb: A[int, Knob("0.3 %", "ppb", "0 %", "10 %", "shift of the perp's centre above the token's at full short perp inventory", basis="chosen: what funding must pay him for a hedged short: at a divisor of 24 this is 1.25 bp an hour; not half, because then arbitrage never pays; not twice, because the premium would live at the mark's cap")]  # fmt: skip
     perp_uusd: A[int, Knob("$1.5M", "uusd", "$100", "$1B", "perp position, hedged or not, that he calls full", basis="chosen: his dollars at the venue at 1x; not half, because retail's net long would fill all of them; not twice, because a hedge that breaks would then ruin him")]  # fmt: skip
-    daily_volatility_ppb: A[int, Knob("3 %", "ppb", "0.1 %", "30 %", "standard deviation of a day he reckons with", basis="measured: median of large US single stocks")]  # fmt: skip
     take_edge_ppb: A[int, Knob("8 bp", "ppb", "0 bp", "10 %", "how far through his own quote the other side must be before he takes it", basis="rule: beyond the taker fee of 5 bp (Kraken paper engine default), with something left; not half, which loses money; not twice, because stale orders would stand in the way of the price")]  # fmt: skip
-    flow_gain: A[float, Knob("0.25", "real", "0", "10", "move of the belief by a net purchase of his whole inventory limit by the market, in standard deviations of the belief", basis="literature: Kyle's lambda is sd of value over twice the sd of noise flow; half because others absorb flow too")]  # fmt: skip
-    night_variance: A[float, Knob("0.2", "real", "0", "2", "variance of his belief grown in a weekday night, in daily variances", basis="measured: nights carry a quarter of a trading day's variance, weekends .34 (US stocks)")]  # fmt: skip
+    flow_gain: A[float, Knob("0.2", "real", "0", "10", "move of the belief by a net purchase of his whole inventory limit by the market, in standard deviations of the belief", basis="literature: Kyle's lambda is the sd of value over twice the sd of noise flow, here five times his own limit over a closed night; fitted with the informed to what tokens know of a gap")]  # fmt: skip
     feed_delay_us: A[int, Knob("1 s", "us", "0 s", "1 h", "age at which he has a stock quote", basis="chosen: a consolidated feed and his own machine; not half or twice: it is one look")]  # fmt: skip
     disagreement_ppb: A[int, Knob("0.5 bp", "ppb", "0 bp", "1 %", "standard deviation of his own error about the stock, each look", basis="chosen: so that makers do not quote one price; not half, because ties would decide; not twice, because it would be a fifth of the spread")]  # fmt: skip
     hedge_share: A[float, Knob("0.5", "real", "0", "10", "net inventory, beside its limit, above which he hedges in the stock", basis="chosen: rarely enough that the broker's spread does not eat the gain; half or twice trades more or less there")]  # fmt: skip
@@ -94,7 +91,10 @@ class Belief:
 
     mean_usd: A[float, Column("f8", "usd", "mean; 0 before his first look")]
     base_shares: A[float, Column("f8", "shares", "tokens and shares at his first look: his neutral stock")]
-    variance: A[float, Column("f8", "", "variance of the log, in daily variances")]
+    sd: A[float, Column("f8", "", "standard deviation, of the log")]
+    known_variance: A[
+        float, Column("f8", "", "variance of the news since the close that he had seen when he last saw a quote")
+    ]
     seen_usd: A[float, Column("f8", "usd", "stock quote on its way through his feed, or 0")]
     seen_us: A[int, Column("i8", "us", "when it was made")]
     thought_us: A[int, Column("i8", "us", "when he last thought about it")]
@@ -174,24 +174,17 @@ def think(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
             b.seen_us = now
         if now - b.seen_us >= me.feed_delay_us:
             b.mean_usd = b.seen_usd
-            b.variance = 0.0
+            b.sd = 0.0
+            b.known_variance = news_variance(world, ticker)
             b.seen_usd = stock_usd(world, ticker)
             b.seen_us = now
     else:
         b.seen_usd = 0.0
-        night_us = 8.0 * HOUR_US
-        b.variance = min(4.0, b.variance + me.night_variance * (now - b.thought_us) / night_us * pace(phase(world)))
-        sd = sqrt(b.variance) * me.daily_volatility_ppb / 1.0e9
+        b.sd = sqrt(max(0.0, news_variance(world, ticker) - b.known_variance))
         pressure = (flow - b.flow_shares) * b.mean_usd * 1.0e6 / me.inventory_uusd
-        b.mean_usd *= 1.0 + me.flow_gain * sd * min(max(pressure, -1.0), 1.0)
+        b.mean_usd *= 1.0 + me.flow_gain * b.sd * min(max(pressure, -1.0), 1.0)
     b.flow_shares = flow
     b.thought_us = now
-
-
-@kernel
-def pace(phase_code: int) -> float:
-    """Speed at which a closed hour makes him less certain, beside a weekday night's."""
-    return 0.35 if phase_code >= 4 else 1.0
 
 
 @kernel
@@ -222,13 +215,11 @@ def inventory_shares(world: World, crowd: World, agent: int, row: int, ticker: i
 def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None:
     """Send new quotes where the old ones are wrong enough to matter."""
     me, b = makers(crowd)[row], beliefs(crowd)[row * tickers(world) + ticker]
-    daily = me.daily_volatility_ppb / 1.0e9
     price = b.mean_usd
     limit = me.inventory_uusd / 1.0e6 / price
     load = inventory_shares(world, crowd, agent, row, ticker) / limit
-    sd = sqrt(b.variance) * daily
     error = me.disagreement_ppb / 1.0e9 * normal(world, crowd, agent, PRICE)
-    half = price * (me.half_spread_ppb / 1.0e9 + me.uncertainty * sd)
+    half = price * (me.half_spread_ppb / 1.0e9 + me.uncertainty * b.sd)
     centre = price * (1.0 + error) - me.skew * half * min(max(load, -2.0), 2.0)
     short = -position_shares(world, crowd, agent, ticker) * price / (me.perp_uusd / 1.0e6)
     lift = price * me.carry_ppb / 1.0e9 * min(max(short, -1.5), 1.5)

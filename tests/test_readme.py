@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -104,7 +105,8 @@ def type_it(words: list[str], folder: Path, timeout_s: float = 300) -> str:
 
 def runs_in(folder: Path) -> list[Path]:
     """The folders of finished runs, oldest first."""
-    return sorted((path.parent for path in folder.glob("runs/*/provenance.json")), key=lambda run: run.stat().st_mtime)
+    records = sorted(folder.glob("runs/*/provenance.json"), key=lambda record: record.stat().st_mtime)
+    return [record.parent for record in records]
 
 
 def is_long(command: str) -> bool:
@@ -134,7 +136,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with one run in it, made by the page's first `offhours` command."""
     here: Path = tmp_path_factory.mktemp("newcomer")
     first = next(one for one in commands(README) if one.startswith("offhours "))
-    type_it([*offhours(), *first.split()[1:]], here)
+    type_it([*offhours(), *shlex.split(first)[1:]], here)
     return here
 
 
@@ -149,7 +151,7 @@ def test_each_short_command_works_as_written(folder: Path) -> None:
             continue
         made = runs_in(folder)
         place = {"RUN": str(made[0]), "OTHER": str(made[-1])}
-        printed = type_it([*offhours(), *(place.get(word, word) for word in one.split()[1:])], folder)
+        printed = type_it([*offhours(), *(place.get(word, word) for word in shlex.split(one)[1:])], folder)
         assert printed.strip(), f"{one} prints nothing"
         if "--json" in one:
             assert json.loads(printed)["conservation_error"] == 0
@@ -165,7 +167,7 @@ def test_each_long_command_works_as_written(folder: Path) -> None:
     long = [one for one in commands(README) if one.startswith("offhours ") and is_long(one)]
     assert long
     for one in long:
-        assert type_it([*offhours(), *one.split()[1:]], folder, timeout_s=3600).strip()
+        assert type_it([*offhours(), *shlex.split(one)[1:]], folder, timeout_s=3600).strip()
 
 
 def test_the_python_of_the_page_runs(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 BOOK-1  Best price first, then the earliest order at that price.
 BOOK-2  A book never crosses: the best bid is below the best ask after every action.
-BOOK-3  The window of prices has a base; it moves when prices near its edge, and prices outside it are refused.
+BOOK-3  The window of prices has a base; it moves when prices near its edge. Orders it leaves behind are withdrawn, and
+        prices outside it are refused.
 BOOK-4  Impact prices are averages over the depth needed for a size; without that depth there is none.
 """
 
@@ -71,8 +72,14 @@ def begin(world: World, book: int, unit_uusd: int, around_ticks: int) -> None:
     b = books(world)[book]
     b.best_bid = NO_BID
     b.best_ask = NO_ASK
-    b.base_ticks = max(0, around_ticks - WINDOW // 2)
+    b.base_ticks = window_base(around_ticks)
     b.unit_uusd = unit_uusd
+
+
+@kernel
+def window_base(around_ticks: int) -> int:
+    """First price of a window centred on a price."""
+    return max(0, around_ticks - WINDOW // 2)
 
 
 @kernel
@@ -229,7 +236,7 @@ def near_edge(world: World, book: int, around_ticks: int) -> int:
 def rebase(world: World, book: int, around_ticks: int) -> None:
     """Centre the window on a price (BOOK-3). Every resting order must have a place in the new window."""
     b = books(world)[book]
-    base = max(0, around_ticks - WINDOW // 2)
+    base = window_base(around_ticks)
     shift = base - b.base_ticks
     here = book * WINDOW
     table_of_levels = levels(world)

@@ -37,17 +37,14 @@ from offhours.sim.market.margin import (
     take_change,
     watches,
 )
-from offhours.sim.market.matching import ENGINE, IOC, cancel_all, place, reports
+from offhours.sim.market.matching import ACCEPTED, ENGINE, IOC, cancel_all, place, reports
 from offhours.sim.market.money import PPB, share_down, share_up
 from offhours.sim.market.oracle import oracles
 from offhours.sim.market.orders import BUY, REDUCE_ONLY, SELL
 from offhours.sim.market.positions import position_row
 from offhours.sim.market.positions import size as position_size
-from offhours.sim.market.stops import drop_all, stops
+from offhours.sim.market.stops import drop_all, fire
 from offhours.sim.market.triggers import NO_NODE, cross, take_hit
-
-MARKET_STOP = 15
-"""Message kind: a stop that fired; `name` is its row."""
 
 WELL, STEPS, WHOLE_POSITION, TAKEN_OVER = 0, 1, 2, 3
 STAGES = ("none", "partial step", "full at zero equity", "backstop")
@@ -152,8 +149,10 @@ def look(world: World, account: int) -> None:
         return
     worth, needed = equity(world, account), required(world, account)
     if needed == 0:
-        if worth < 0 and watches(world)[account].held == 0:
-            absorb(world, account)
+        if worth < 0:
+            clear(world, account)
+            missing = absorb(world, account)
+            record(world, account, -1, WELL, 0, 0, -missing, 0)
         return
     if worth < needed and liquidation_rules(world)[0].active == 1:
         open_case(world, account)
@@ -165,9 +164,7 @@ def look(world: World, account: int) -> None:
 def open_case(world: World, account: int) -> None:
     """Put an account into liquidation: cancel what it has open and fix its steps (LIQ-2, LIQ-3)."""
     freeze(world, account, 1)
-    drop_all(world, account)
-    for book in range(2 * clock(world)[0].tickers):
-        cancel_all(world, account, book)
+    clear(world, account)
     case = cases(world)[account]
     case.stage = STEPS
     case.misses = 0
@@ -184,6 +181,14 @@ def open_case(world: World, account: int) -> None:
         step = share_up(lots, liquidation_rules(world)[0].step_ppb)
         smallest = book_rules(world)[2 * ticker].size_min_lots
         step_sizes(world)[position_row(world, account, ticker)].lots = lots if step < smallest else step
+
+
+@kernel
+def clear(world: World, account: int) -> None:
+    """Take off all orders and stops of an account (LIQ-2)."""
+    drop_all(world, account)
+    for book in range(2 * clock(world)[0].tickers):
+        cancel_all(world, account, book)
 
 
 @kernel
@@ -228,13 +233,6 @@ def attend(world: World) -> None:
     count = order_cases(world)
     for place_in_line in range(count):
         attempt(world, ranks(world)[place_in_line].account)
-
-
-@kernel
-def fire(world: World, row: int) -> None:
-    """Send a stop whose price was reached as a market order, through the engine's lane (STOP-1)."""
-    s = stops(world)[row]
-    send(world, ENGINE_LANE, s.account, 2 * s.ticker, MARKET_STOP, s.side, 0, s.size_lots, s.flags, row)
 
 
 @kernel
@@ -343,8 +341,8 @@ def send_order(world: World, account: int, ticker: int) -> None:
         away = share_down(mark_ticks, liquidation_rules(world)[0].step_limit_ppb)
         limit_ticks = max(limit_ticks, mark_ticks - away) if lots > 0 else min(limit_ticks, mark_ticks + away)
     side = SELL if lots > 0 else BUY
-    case.pending = 1
-    send(world, ENGINE_LANE, account, 2 * ticker, IOC, side, limit_ticks, size, ENGINE | REDUCE_ONLY, 0)
+    if send(world, ENGINE_LANE, account, 2 * ticker, IOC, side, limit_ticks, size, ENGINE | REDUCE_ONLY, 0) == ACCEPTED:
+        case.pending = 1
 
 
 @kernel

@@ -217,9 +217,23 @@ def free_equity(world: World, account: int) -> int:
 
 @kernel
 def withdrawable(world: World, account: int) -> int:
-    """Dollars that may leave an account while it keeps its initial margin, micro-dollars."""
+    """Dollars that may leave an account while it keeps its initial margin, micro-dollars.
+
+    Profit of an open position cannot leave: what a position cost is added back to the dollars that it was paid with.
+    """
     spare = free_equity(world, account) - initial_needed(world, account, -1)
-    return max(0, min(spare, available(world, account, USD)))
+    return max(0, min(spare, available(world, account, USD) + open_cost(world, account)))
+
+
+@kernel
+def open_cost(world: World, account: int) -> int:
+    """What the open positions of an account have cost, micro-dollars; negative where more was received."""
+    total = 0
+    held = watches(world)[account].held
+    while held != 0:
+        total += positions(world)[account * clock(world)[0].tickers + lowest_bit(held)].cost_uusd
+        held &= held - 1
+    return total
 
 
 @kernel
@@ -316,7 +330,8 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
             payable += payable_to_hour(world, account, ticker)
     if exposure == 0.0:
         return
-    radius = max(0.0, (spare_uusd - payable) / exposure)
+    rounding = 2 * t
+    radius = max(0.0, (spare_uusd - payable - rounding) / exposure)
     rest = held
     while rest != 0:
         ticker = lowest_bit(rest)

@@ -17,16 +17,19 @@ from offhours.sim.market.accounts import PERP_TRADE, TOKEN_TRADE, USD, available
 from offhours.sim.market.book import (
     NO_ASK,
     NO_BID,
+    WINDOW,
     book_rules,
     books,
     fill,
     first,
     in_window,
     insert,
+    levels,
     near_edge,
     note_trade,
     rebase,
     remove,
+    window_base,
 )
 from offhours.sim.market.clock import (
     HOLIDAY,
@@ -51,6 +54,10 @@ LIMIT, MARKET, IOC, POST_ONLY = 0, 1, 2, 3
 ENGINE = 2
 """Flag of the liquidation engine's orders: no margin check, and the fee is the taker's."""
 
+SIZE_MOST_LOTS = 1 << 31
+PRICE_MOST_TICKS = 1 << 31
+"""Beyond these a product could overflow; nobody can mean them."""
+
 ACCEPTED = 0
 BAD_SIZE, OUTSIDE_BAND, OUTSIDE_WINDOW, WOULD_CROSS, NOT_REDUCING, NOT_ENOUGH_MARGIN, NOT_ENOUGH_FUNDS, MARKET_CLOSED, IN_LIQUIDATION, POOL_FULL, NO_LIQUIDITY, QUEUE_FULL, GONE = (
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
@@ -58,7 +65,7 @@ BAD_SIZE, OUTSIDE_BAND, OUTSIDE_WINDOW, WOULD_CROSS, NOT_REDUCING, NOT_ENOUGH_MA
 REFUSALS = 14
 REFUSAL_SENTENCES = (
     "accepted",
-    "the size is zero, negative or below the smallest order",
+    "the size is zero, negative, below the smallest order or absurdly large",
     "the price is further from the mark than the band allows",
     "the price is outside the window of prices the book can hold",
     "a post-only order would have traded at once",
@@ -145,6 +152,8 @@ def place(world: World, account: int, book: int, side: int, price_ticks: int, lo
         if lots <= 0:
             return refuse(world, NOT_REDUCING)
     code = admissible(world, account, book, side, price_ticks, lots, kind, flags)
+    if code == ACCEPTED and (kind == LIMIT or kind == POST_ONLY) and full(world):
+        code = POOL_FULL
     if code != ACCEPTED:
         return refuse(world, code)
     report = reports(world)[0]
@@ -155,8 +164,6 @@ def place(world: World, account: int, book: int, side: int, price_ticks: int, lo
     rest = sweep(world, account, book, side, price_ticks, lots, flags)
     report.filled_lots = lots - rest
     if rest > 0 and (kind == LIMIT or kind == POST_ONLY):
-        if full(world):
-            return refuse(world, POOL_FULL)
         if perp:
             note_holding(world, account, ticker)
         else:
@@ -169,16 +176,16 @@ def place(world: World, account: int, book: int, side: int, price_ticks: int, lo
 def admissible(world: World, account: int, book: int, side: int, price_ticks: int, lots: int, kind: int, flags: int) -> int:  # fmt: skip
     """ACCEPTED, or why an order may not enter the book."""
     rules = book_rules(world)[book]
-    if lots <= 0 or (lots < rules.size_min_lots and not flags & (REDUCE_ONLY | ENGINE)):
+    if lots <= 0 or lots >= SIZE_MOST_LOTS or (lots < rules.size_min_lots and not flags & (REDUCE_ONLY | ENGINE)):
         return BAD_SIZE
     if book % 2 == 1 and not token_open(world, book // 2):
         return MARKET_CLOSED
     reference = reference_ticks(world, book)
-    if abs(price_ticks - reference) * PPB > reference * rules.band_ppb:
+    if abs(price_ticks) >= PRICE_MOST_TICKS or abs(price_ticks - reference) * PPB > reference * rules.band_ppb:
         return OUTSIDE_BAND
     if not in_window(world, book, price_ticks):
         if near_edge(world, book, reference):
-            rebase(world, book, reference)
+            move_window(world, book, reference)
         if not in_window(world, book, price_ticks):
             return OUTSIDE_WINDOW
     b = books(world)[book]
@@ -188,6 +195,8 @@ def admissible(world: World, account: int, book: int, side: int, price_ticks: in
         return ACCEPTED
     if frozen(world, account):
         return IN_LIQUIDATION
+    if flags & REDUCE_ONLY:
+        return ACCEPTED
     taker_ppb = fee_rules(world)[book].taker_ppb
     if book % 2 == 0:
         return ACCEPTED if covers(world, account, book // 2, side, price_ticks, lots, taker_ppb) else NOT_ENOUGH_MARGIN
@@ -197,6 +206,18 @@ def admissible(world: World, account: int, book: int, side: int, price_ticks: in
     else:
         enough = lots * lot_utokens(world, book) <= available(world, account, token_asset(book // 2))
     return ACCEPTED if enough else NOT_ENOUGH_FUNDS
+
+
+@kernel
+def move_window(world: World, book: int, around_ticks: int) -> None:
+    """Centre a book's window on a price. Orders that have no place in the new one are withdrawn (BOOK-3)."""
+    shift = window_base(around_ticks) - books(world)[book].base_ticks
+    for place_in_window in range(WINDOW):
+        if not 0 < place_in_window - shift < WINDOW:
+            row = book * WINDOW + place_in_window
+            while levels(world)[row].head != NIL:
+                withdraw(world, int(levels(world)[row].head))
+    rebase(world, book, around_ticks)
 
 
 @kernel

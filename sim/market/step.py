@@ -118,7 +118,7 @@ def arrive(world: World, row: int) -> None:
     elif kind == flight.DROP_STOPS:
         stops.drop_all(world, account)
     else:
-        assert kind == liquidation.MARKET_STOP
+        assert kind == stops.MARKET_STOP
         stops.fired(world, name, account)
 
 

@@ -1,6 +1,7 @@
 """Stop and take-profit orders: they wait on the mark and then become market orders.
 
-STOP-1  A stop waits outside the book; when the mark reaches its price it is sent as a market order.
+STOP-1  A stop waits outside the book; when the mark reaches its price it is sent as a market order. One whose price is the
+        mark is sent at once.
 STOP-2  Reduce-only stops never open a position; a stop of an account in liquidation is void.
 """
 
@@ -9,11 +10,25 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.clock import clock
-from offhours.sim.market.matching import ACCEPTED, GONE, MARKET, POOL_FULL, place, refuse
+from offhours.sim.market.flight import ENGINE_LANE, send
+from offhours.sim.market.margin import frozen
+from offhours.sim.market.matching import (
+    ACCEPTED,
+    BAD_SIZE,
+    GONE,
+    IN_LIQUIDATION,
+    MARKET,
+    POOL_FULL,
+    place,
+    refuse,
+)
 from offhours.sim.market.oracle import oracles
-from offhours.sim.market.triggers import DOWN, UP, arm, disarm
+from offhours.sim.market.triggers import DOWN, UP, arm, disarm, waits
 
 NO_STOP = 0
+
+MARKET_STOP = 15
+"""Message kind: a stop that fired; `name` is its row."""
 
 
 class Stop:
@@ -56,6 +71,10 @@ def node_of(world: World, row: int) -> int:
 @kernel
 def place_stop(world: World, account: int, ticker: int, side: int, trigger_ticks: int, lots: int, flags: int) -> int:
     """Wait for a mark: below the present one the stop fires on the way down, above it on the way up (STOP-1)."""
+    if lots <= 0:
+        return refuse(world, BAD_SIZE)
+    if frozen(world, account):
+        return refuse(world, IN_LIQUIDATION)
     row = stops(world)[0].next
     if row == NO_STOP:
         return refuse(world, POOL_FULL)
@@ -68,9 +87,20 @@ def place_stop(world: World, account: int, ticker: int, side: int, trigger_ticks
     s.flags = flags
     s.next = stop_lists(world)[account].head
     stop_lists(world)[account].head = row
-    direction = DOWN if trigger_ticks < oracles(world)[ticker].mark_ticks else UP
-    arm(world, node_of(world, row), ticker, direction, trigger_ticks)
+    mark_ticks = oracles(world)[ticker].mark_ticks
+    if trigger_ticks == mark_ticks:
+        fire(world, row)
+    else:
+        arm(world, node_of(world, row), ticker, DOWN if trigger_ticks < mark_ticks else UP, trigger_ticks)
     return ACCEPTED
+
+
+@kernel
+def fire(world: World, row: int) -> None:
+    """Send a stop whose price was reached as a market order, through the engine's lane; it is void where that is full."""
+    s = stops(world)[row]
+    if send(world, ENGINE_LANE, s.account, 2 * s.ticker, MARKET_STOP, s.side, 0, s.size_lots, s.flags, row) != ACCEPTED:
+        drop(world, row)
 
 
 @kernel
@@ -105,7 +135,8 @@ def drop_all(world: World, account: int) -> int:
 def fired(world: World, row: int, account: int) -> int:
     """The order of a stop whose price was reached arrives as a market order; the stop is gone (STOP-1, STOP-2)."""
     s = stops(world)[row]
-    if s.account != account:
+    # A row that waits for a price again is another stop, placed after the one that fired was dropped.
+    if s.account != account or waits(world, node_of(world, row)):
         return refuse(world, GONE)
     ticker, side, lots, flags = s.ticker, s.side, s.size_lots, s.flags
     drop(world, row)

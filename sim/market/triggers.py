@@ -94,26 +94,43 @@ def cross(world: World, ticker: int, old_ticks: int, new_ticks: int) -> None:
     base = trigger_windows(world)[ticker].base_ticks
     if new_ticks < old_ticks:
         for place in range(max(new_ticks - base, 0), min(old_ticks - base, WINDOW)):
-            _collect(world, (2 * ticker + DOWN) * WINDOW + place)
+            _collect(world, ticker, DOWN, place, new_ticks)
     else:
         for place in range(max(old_ticks + 1 - base, 0), min(new_ticks + 1 - base, WINDOW)):
-            _collect(world, (2 * ticker + UP) * WINDOW + place)
+            _collect(world, ticker, UP, place, new_ticks)
     place = new_ticks - base
     if (place < WINDOW // 8 and base > 0) or place > WINDOW - WINDOW // 8:
         _rebase(world, ticker, new_ticks)
 
 
 @kernel
-def _collect(world: World, row: int) -> None:
+def _collect(world: World, ticker: int, direction: int, place: int, mark_ticks: int) -> None:
+    """Collect what waits at a place; at the window's edge some wait for a price that was not reached yet."""
+    row = (2 * ticker + direction) * WINDOW + place
     node = int(trigger_heads(world)[row].node)
+    trigger_heads(world)[row].node = NO_NODE
     while node != NO_NODE:
         n = trigger_nodes(world)[node]
         after = int(n.next)
         n.row = 0
-        hits(world)[0].node += 1
-        hits(world)[hits(world)[0].node].node = node
+        if mark_ticks <= n.price_ticks if direction == DOWN else mark_ticks >= n.price_ticks:
+            hit(world, node)
+        else:
+            arm(world, node, ticker, direction, n.price_ticks)
         node = after
-    trigger_heads(world)[row].node = NO_NODE
+
+
+@kernel
+def hit(world: World, node: int) -> None:
+    """Enter a node among those that fired."""
+    hits(world)[0].node += 1
+    hits(world)[hits(world)[0].node].node = node
+
+
+@kernel
+def waits(world: World, node: int) -> int:
+    """1 while a node waits for a price."""
+    return 1 if trigger_nodes(world)[node].row != 0 else 0
 
 
 @kernel

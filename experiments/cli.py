@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from offhours.experiments.compare import Comparison
     from offhours.experiments.run import Run, Stage
     from offhours.experiments.scenario import Scenario
 
@@ -160,8 +161,13 @@ class _Line:
             )
         elif now - self._said >= self.EVERY_S:
             self._said = now
-            done = 100 * (stage.now_us - stage.from_us) / max(1, stage.to_us - stage.from_us)
-            typer.echo(f"{stage.doing}: {reached} New York, {done:.0f} %, {speed / 1e6:.2f}M events/s", err=True)
+            share = (stage.now_us - stage.from_us) / max(1, stage.to_us - stage.from_us)
+            left = (now - self._began) * (1 - share) / max(share, 1e-3)
+            typer.echo(
+                f"{stage.doing}: {reached} New York, {100 * share:.0f} %, {speed / 1e6:.2f}M events/s, "
+                f"about {left:.0f} s left",
+                err=True,
+            )
 
 
 def _say_compiling() -> None:
@@ -418,6 +424,84 @@ def check_command(name: Name) -> None:
     typer.echo(f"  measured from {format_new_york(own.measure_from_us)} to {format_new_york(own.end_us)}")
     if own.hypothetical:
         typer.echo(f"  {own.hypothetical}")
+
+
+@app.command("compare")
+@_guarded
+def compare_command(
+    a: Annotated[str, typer.Argument(metavar="RUN_A | SCENARIO", help="a run's folder; with --vary a scenario")],
+    b: Annotated[str | None, typer.Argument(metavar="[RUN_B]", help="another run's folder", show_default=False)] = None,
+    vary: Annotated[
+        str | None, typer.Option(metavar="KNOB=A,B,C", help="run each of these values on the same luck")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="how many seeds, from --seed on", min=1)] = 8,
+    seed: Seed = 7,
+    changes: Set = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the picture of the paths goes")] = Path(
+        "runs"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or a scenario under several values of a knob: inputs, results, who gained and lost."""
+    from offhours.experiments.compare import compare, run_all, variants
+    from offhours.experiments.run import Run
+    from offhours.experiments.scenario import scenario
+    from offhours.sim.rules import Mistake
+
+    if vary is None:
+        if b is None:
+            raise Mistake("compare", "", "", "takes two run folders, or a scenario with --vary KNOB=A,B")
+        if changes:
+            raise Mistake("compare", "--set", "", "goes with --vary; two runs are compared as they are")
+        one, other = Run.open(a), Run.open(b)
+        name = f"compare_{Path(a).name}_{Path(b).name}"
+        _show([compare(a, [one], b, [other])], {"A": one, "B": other}, out, name, as_json)
+        return
+    if b is not None:
+        raise Mistake("compare", "", b, "give two run folders, or one scenario with --vary")
+    chosen = variants(scenario(a, _changes(changes)), vary)
+    _say_compiling()
+    count, total, began = 0, seeds * len(chosen), time.monotonic()
+
+    def done(label: str, number: int) -> None:
+        nonlocal count
+        count += 1
+        left = (time.monotonic() - began) / count * (total - count)
+        typer.echo(f"{count} of {total} runs: {label}, seed {number}; about {left:.0f} s left", err=True)
+
+    found, failures, interrupted = run_all(chosen, range(seed, seed + seeds), done)
+    for failure in failures:
+        typer.echo(f"{failure.label}, seed {failure.seed} failed: {failure.sentence}", err=True)
+    base, *others = chosen
+    if interrupted:
+        typer.echo("interrupted; what follows rests on the runs that were done", err=True)
+    comparisons = [compare(base, found[base], label, found[label]) for label in others if found[base] and found[label]]
+    first = {label: runs[0] for label, runs in found.items() if runs}
+    if comparisons:
+        knob = vary.partition("=")[0].rpartition(".")[2]
+        _show(comparisons, first, out, f"compare_{Path(a).stem}_{knob}", as_json)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _show(comparisons: list[Comparison], runs: Mapping[str, Run], out: Path, name: str, as_json: bool) -> None:
+    """Print comparisons and draw the paths of the first seed."""
+    from offhours.experiments.compare import lines, write_paths
+    from offhours.sim.rules import Mistake
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = write_paths(runs, out / f"{name[:120]}.png")
+    except OSError as error:
+        raise Mistake(str(out), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
+    if as_json:
+        typer.echo(json.dumps({"comparisons": [c.to_json() for c in comparisons], "paths": str(file)}, indent=2))
+        return
+    for number, comparison in enumerate(comparisons):
+        typer.echo(("\n" if number else "") + "\n".join(lines(comparison)))
+    typer.echo(f"\npaths on one axis: {file}")
 
 
 @app.command("figures")

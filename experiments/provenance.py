@@ -204,10 +204,10 @@ def save(run: Run, out: str | Path | None = None, name: str | None = None, comma
 def write_content(run: Run, folder: Path, command: str) -> None:
     """Summary, tables and provenance of one run."""
     tables = run.tables()
-    (folder / "tables").mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for table in names():
         if table in tables:
-            write_parquet(folder / "tables" / f"{table}.parquet", tables[table], run.instruments)
+            write_parquet(folder / f"{table}.parquet", tables[table], run.instruments)
     write_text(folder / "TABLES.md", tables_md([table for table in names() if table in tables]))
     write_text(folder / "summary.json", json.dumps(run.summary, indent=2) + "\n")
     write_text(folder / FILE, json.dumps(provenance(run, command), indent=2) + "\n")

@@ -86,7 +86,7 @@ def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
         seed,
         scenario.start_us,
         scenario.end_us,
-        scenario.calendar,
+        scenario.calendar,  # type: ignore[arg-type]
         plans=scenario.plans() if scenario.gaps else None,
         earnings=scenario.releases() if scenario.earnings else None,
         replays=scenario.replays() if scenario.replay else None,
@@ -175,15 +175,23 @@ def _keep_fork(simulation: Simulation, file: Path) -> None:
 
 
 class _Watch:
-    """Whether Ctrl-C was pressed. The first press ends the run cleanly; the second is an ordinary KeyboardInterrupt."""
+    """Whether the run is to end: Ctrl-C was pressed, or another thread said so.
 
-    def __init__(self) -> None:
-        self.pressed = False
+    The first press ends the run cleanly; the second is an ordinary KeyboardInterrupt.
+    """
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self.stop = stop or threading.Event()
+
+    @property
+    def pressed(self) -> bool:
+        """Whether to end."""
+        return self.stop.is_set()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.pressed:
             raise KeyboardInterrupt
-        self.pressed = True
+        self.stop.set()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[_Watch]:
@@ -252,10 +260,14 @@ class Counts:
         memory = simulation.memory
         c, b = memory[clock.clock][0], memory[backstop_room.backstops][0]
         return cls(
-            *(int(c[name]) for name in ("events", "messages", "trades")),
-            memory[matching.refused]["count"].copy(),
-            memory[oracle.fallbacks]["seconds"].copy(),
-            *(int(b[name]) for name in ("shortfall_uusd", "paid_uusd", "unpaid_uusd")),
+            events=int(c["events"]),
+            messages=int(c["messages"]),
+            trades=int(c["trades"]),
+            refused=memory[matching.refused]["count"].copy(),
+            fallback_seconds=memory[oracle.fallbacks]["seconds"].copy(),
+            shortfall_uusd=int(b["shortfall_uusd"]),
+            paid_uusd=int(b["paid_uusd"]),
+            unpaid_uusd=int(b["unpaid_uusd"]),
         )
 
 
@@ -294,10 +306,18 @@ def window_of(scenario: Scenario) -> tuple[int, int] | None:
     return (choice[0].close_us, choice[0].open_us) if choice else None
 
 
-def measure(scenario: Scenario, seed: int, progress: Progress | None = None, *, log_trades: bool = True, cached: bool = True) -> Measured | None:  # fmt: skip
+def measure(
+    scenario: Scenario,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    log_trades: bool = True,
+    cached: bool = True,
+    stop: threading.Event | None = None,
+) -> Measured | None:
     """Warm the market up and run it to its end. None where it was interrupted before anything was measured."""
     began = time.perf_counter()
-    with _Watch().watching() as watch:
+    with _Watch(stop).watching() as watch:
         simulation = build(scenario, seed, log_trades=False)
         base_ushares = endowed(simulation.memory)
         if not _warm_up(simulation, scenario, seed, watch, progress, cached):
@@ -415,7 +435,7 @@ class Run:
             import pandas as pd
 
             return pd.DataFrame(self._made[name])
-        file = self.folder / "tables" / f"{name}.parquet" if self.folder is not None else None
+        file = self.folder / f"{name}.parquet" if self.folder is not None else None
         return read_parquet(file) if file is not None and file.exists() else None
 
     def exact_rows(self) -> dict[str, Array]:
@@ -528,13 +548,21 @@ def headline_numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {key: summary[key] for key in keys}
 
 
-def run_one(scenario: Scenario, seed: int, progress: Progress | None = None, *, log_trades: bool = True, cached: bool = True) -> Run:  # fmt: skip
-    """One run, without its controls, kept nowhere."""
+def run_one(
+    scenario: Scenario,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    log_trades: bool = True,
+    cached: bool = True,
+    stop: threading.Event | None = None,
+) -> Run:
+    """One run, without its controls, kept nowhere. `stop` ends it from another thread."""
     from offhours.experiments.summary import accounts_table, groups_table, summarise
 
     if not 0 <= seed < 1 << 62:
         raise Mistake("--seed", "", "", f"a seed is a whole number from 0 to 2^62, not {seed}")
-    measured = measure(scenario, seed, progress, log_trades=log_trades, cached=cached)
+    measured = measure(scenario, seed, progress, log_trades=log_trades, cached=cached, stop=stop)
     if measured is None:
         raise KeyboardInterrupt
     made = {"groups": groups_table(measured), "accounts": accounts_table(measured)}

@@ -150,7 +150,7 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
         "first_price": None
         if first is None
         else {
-            "time_utc": utc(first["time_us"]),
+            "time_utc": utc(int(first["time_us"])),
             "pct": 100.0 * (float(first["price_usd"]) / float(first["before_usd"]) - 1.0),
             "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
         },

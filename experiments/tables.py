@@ -125,7 +125,7 @@ def _book_of(columns: Mapping[str, Array], name: str) -> Array:
     """Which book a column of ticks or lots is counted in, row by row."""
     if "book" in columns:
         return columns["book"]
-    return 2 * np.maximum(columns["ticker"], 0) + (1 if name.startswith("token_") else 0)
+    return np.asarray(2 * np.maximum(columns["ticker"], 0) + (1 if name.startswith("token_") else 0))
 
 
 def _shown_book(columns: Mapping[str, Array], name: str, instruments: Instruments) -> Array:
@@ -133,8 +133,8 @@ def _shown_book(columns: Mapping[str, Array], name: str, instruments: Instrument
     code = {ticker: number for number, ticker in enumerate(instruments.tickers)}
     number = np.array([code.get(str(t), 0) for t in columns["ticker"]], dtype=np.int64)
     if "book" in columns:
-        return 2 * number + (np.asarray(columns["book"]) == "token")
-    return 2 * number + (1 if name.startswith("token_") else 0)
+        return np.asarray(2 * number + (np.asarray(columns["book"]) == "token"))
+    return np.asarray(2 * number + (1 if name.startswith("token_") else 0))
 
 
 def _ticks(source: str, name: str, meaning: str) -> Shown:
@@ -143,11 +143,12 @@ def _ticks(source: str, name: str, meaning: str) -> Shown:
     def show(columns: Mapping[str, Array], own: Instruments) -> Array:
         ticks = columns[source]
         price = ticks * np.array(own.tick_uusd)[_book_of(columns, source)] / 1e6
-        return np.where(ticks == 0, np.nan, price) if empty else price
+        return np.asarray(np.where(ticks == 0, np.nan, price) if empty else price)
 
     def exact(columns: Mapping[str, Array], own: Instruments) -> Array:
         tick = np.array(own.tick_uusd)[_shown_book(columns, source, own)]
-        return np.rint(np.nan_to_num(np.asarray(columns[name], dtype=np.float64)) * 1e6 / tick).astype(np.int64)
+        price = np.nan_to_num(np.asarray(columns[name], dtype=np.float64))
+        return np.asarray(np.rint(price * 1e6 / tick).astype(np.int64))
 
     return Shown(name, "USD a share", meaning.replace(", or 0", "; empty where there is none"), show, source, exact)
 
@@ -158,7 +159,8 @@ def _lots(source: str, name: str, meaning: str) -> Shown:
 
     def exact(columns: Mapping[str, Array], own: Instruments) -> Array:
         lot = np.array(own.lot_ushares)[_shown_book(columns, source, own)]
-        return np.rint(np.asarray(columns[name], dtype=np.float64) * 1e6 / lot).astype(np.int64)
+        shares = np.asarray(columns[name], dtype=np.float64)
+        return np.asarray(np.rint(shares * 1e6 / lot).astype(np.int64))
 
     return Shown(name, "shares", meaning, show, source, exact)
 
@@ -210,7 +212,7 @@ def _instant(source: str, name: str, meaning: str) -> Shown:
 
 def _ticker(meaning: str) -> Shown:
     def show(columns: Mapping[str, Array], own: Instruments) -> Array:
-        return np.array([*own.tickers, ""], dtype=object)[columns["ticker"]]
+        return np.asarray(np.array([*own.tickers, ""], dtype=object)[columns["ticker"]])
 
     def exact(columns: Mapping[str, Array], own: Instruments) -> Array:
         code = {"": -1} | {ticker: number for number, ticker in enumerate(own.tickers)}
@@ -223,10 +225,10 @@ def _market() -> list[Shown]:
     """The book of a trade as two columns: ticker, and perp or token."""
 
     def ticker(columns: Mapping[str, Array], own: Instruments) -> Array:
-        return np.array(own.tickers, dtype=object)[columns["book"] // 2]
+        return np.asarray(np.array(own.tickers, dtype=object)[columns["book"] // 2])
 
     def book(columns: Mapping[str, Array], own: Instruments) -> Array:
-        return np.array(BOOKS, dtype=object)[columns["book"] % 2]
+        return np.asarray(np.array(BOOKS, dtype=object)[columns["book"] % 2])
 
     return [
         Shown("ticker", "name", "whose book", ticker),
@@ -318,7 +320,8 @@ def _funding_per_share() -> Shown:
 
     def exact(columns: Mapping[str, Array], own: Instruments) -> Array:
         lot_shares = np.array(own.lot_ushares)[_shown_book(columns, name, own)] / 1e6
-        return np.rint(np.asarray(columns[name], dtype=np.float64) * lot_shares * 1e12).astype(np.int64)
+        dollars = np.asarray(columns[name], dtype=np.float64)
+        return np.asarray(np.rint(dollars * lot_shares * 1e12).astype(np.int64))
 
     return Shown(name, "USD", "what a long of one share pays an hour", show, "hourly_pusd", exact)
 
@@ -327,7 +330,8 @@ def _closed_lots(meaning: str) -> list[Shown]:
     """A liquidation's signed lots as the side that was closed, and a size."""
 
     def side(columns: Mapping[str, Array], own: Instruments) -> Array:
-        return np.select([columns["lots"] > 0, columns["lots"] < 0], ["long", "short"], "").astype(object)
+        sides = np.select([columns["lots"] > 0, columns["lots"] < 0], ["long", "short"], "")
+        return np.asarray(sides.astype(object))
 
     def size(columns: Mapping[str, Array], own: Instruments) -> Array:
         return np.asarray(np.abs(columns["lots"]) * np.array(own.lot_ushares)[_book_of(columns, "")] / 1e6)
@@ -335,7 +339,7 @@ def _closed_lots(meaning: str) -> list[Shown]:
     def exact(columns: Mapping[str, Array], own: Instruments) -> Array:
         lot = np.array(own.lot_ushares)[_shown_book(columns, "", own)]
         lots = np.rint(np.asarray(columns["size_shares"], dtype=np.float64) * 1e6 / lot).astype(np.int64)
-        return np.where(np.asarray(columns["side"]) == "short", -lots, lots)
+        return np.asarray(np.where(np.asarray(columns["side"]) == "short", -lots, lots))
 
     return [
         Shown("side", "name", "side of the position that was closed: long, short", side),
@@ -351,7 +355,8 @@ def _interest_usd(columns: Mapping[str, Array], own: Instruments) -> Array:
 
 def _mean_price(columns: Mapping[str, Array], own: Instruments) -> Array:
     shares = np.abs(columns["lots"]) * np.array(own.lot_ushares)[_book_of(columns, "")]
-    return np.divide(columns["value_uusd"], shares, out=np.full(len(shares), np.nan), where=shares > 0)
+    price = np.divide(columns["value_uusd"], shares, out=np.full(len(shares), np.nan), where=shares > 0)
+    return np.asarray(price)
 
 
 _DERIVED: Mapping[str, tuple[Shown, ...]] = {
@@ -428,7 +433,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """Read one table."""
     import fastparquet
 
-    return fastparquet.ParquetFile(str(path)).to_pandas()
+    frame: pd.DataFrame = fastparquet.ParquetFile(str(path)).to_pandas()
+    return frame
 
 
 # Made at the end of a run --------------------------------------------------------------------------------------------
@@ -473,7 +479,7 @@ def tables_md(present: Sequence[str] | None = None) -> str:
     lines = [
         "# Tables",
         "",
-        "One Parquet file each, in `tables/`. Times are UTC; prices and amounts are US dollars; sizes are shares (one token",
+        "One Parquet file each. Times are UTC; prices and amounts are US dollars; sizes are shares (one token",
         "stands for one share). `run.tables(exact=True)` gives ticks, lots and micro-dollars, to which these round back.",
     ]
     for table in present if present is not None else names():

@@ -1,0 +1,346 @@
+"""Two markets on the same luck: what differs in what went in, what in what came out, and who gained and lost by it.
+
+Runs are paired by seed, so that what both share cancels. A difference over several pairs carries Student's 95 % interval of
+its mean; over a single pair it carries none, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offhours.experiments.scenario import Scenario
+from offhours.sim import units
+from offhours.sim.rules import Mistake
+
+if TYPE_CHECKING:
+    from offhours.experiments.run import Run
+
+CONFIDENCE = 0.95
+
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("funding.mean_bp", "bp/h", "funding, mean"),
+    ("funding.std_bp", "bp/h", "funding, standard deviation"),
+    ("funding.share_at_cap", "share", "funding at its cap"),
+    ("gap.stock_pct", "%", "stock, close to open"),
+    ("gap.perp_open_gap_pct", "%", "perp at the bell"),
+    ("first_price.pct", "%", "first price"),
+    ("liquidations.accounts", "count", "accounts liquidated"),
+    ("liquidations.notional_usd", "USD", "liquidated"),
+    ("liquidations.by_stage.partial step.notional_usd", "USD", "  by partial steps"),
+    ("liquidations.by_stage.full at zero equity.notional_usd", "USD", "  at the zero-equity price"),
+    ("liquidations.by_stage.backstop.notional_usd", "USD", "  by the backstop"),
+    ("shortfall_usd", "USD", "shortfall"),
+    ("paid_by_usd.backstop", "USD", "  paid by the backstop"),
+    ("bad_debt_usd", "USD", "bad debt"),
+    ("takeover_pnl_usd", "USD", "backstop's result after takeovers"),
+    ("trades", "count", "trades"),
+)
+"""What is compared: place in the summary, unit, label."""
+
+
+# Pairs ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of two markets: means over the pairs, the mean difference, and its interval."""
+
+    label: str
+    unit: str
+    a: float
+    b: float
+    difference: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.low is not None and self.high is not None and not self.low <= 0.0 <= self.high
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing that differs in what went in."""
+
+    what: str
+    a: str
+    b: str
+
+
+@dataclass
+class Comparison:
+    """Two markets side by side."""
+
+    a: str
+    b: str
+    inputs: list[Input]
+    rows: list[Difference]
+    groups: list[Difference]
+    seeds: tuple[int, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            "seeds": list(self.seeds),
+            "confidence": CONFIDENCE,
+            "inputs": [vars(row) for row in self.inputs],
+            "rows": [vars(row) for row in self.rows],
+            "pnl_usd": [vars(row) for row in self.groups],
+            "notes": self.notes,
+        }
+
+
+def paired(label: str, unit: str, pairs: Sequence[tuple[float, float]]) -> Difference:
+    """Means and mean difference of pairs, with Student's interval where there are at least two."""
+    n = len(pairs)
+    differences = [b - a for a, b in pairs]
+    mean = sum(differences) / n
+    low = high = None
+    if n > 1:
+        from scipy.special import stdtrit
+
+        spread = sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
+        half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * spread / sqrt(n)
+        low, high = mean - half, mean + half
+    return Difference(label, unit, sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n, mean, low, high, n)
+
+
+def _at(summary: Mapping[str, Any], place: str) -> float | None:
+    value: Any = summary
+    while place and value is not None:
+        found = next((k for k in sorted(value, key=len, reverse=True) if place == k or place.startswith(f"{k}.")), None)
+        if found is None:
+            return None
+        value, place = value[found], place[len(found) + 1 :]
+    return None if value is None else float(value)
+
+
+def compare(label_a: str, runs_a: Sequence[Run], label_b: str, runs_b: Sequence[Run]) -> Comparison:
+    """Compare two markets over the seeds that both have run; over the only run of each where seeds differ."""
+    by_seed = {run.seed: run for run in runs_b}
+    pairs = [(run, by_seed[run.seed]) for run in runs_a if run.seed in by_seed]
+    notes = []
+    if not pairs and len(runs_a) == len(runs_b) == 1:
+        pairs = [(runs_a[0], runs_b[0])]
+        notes.append(f"seeds {runs_a[0].seed} and {runs_b[0].seed} differ, so luck differs, too")
+    if not pairs:
+        raise Mistake("compare", "", "", f"'{label_a}' and '{label_b}' have no seed in common")
+    if len(pairs) == 1:
+        notes.append("one pair of runs: a difference without an interval; --vary with --seeds gives one")
+    for run in (run for pair in pairs for run in pair):
+        if run.summary["outcome"] != "complete":
+            notes.append(f"{run.scenario.name}, seed {run.seed}: {run.summary['outcome']}")
+    rows = []
+    for place, unit, label in ROWS:
+        values = [(_at(a.summary, place), _at(b.summary, place)) for a, b in pairs]
+        known = [(a, b) for a, b in values if a is not None and b is not None]
+        if known:
+            rows.append(paired(label, unit, known))
+    own = [name for name in pairs[0][0].summary["pnl_usd"] if all(name in b.summary["pnl_usd"] for _, b in pairs)]
+    groups = [
+        paired(name, "USD", [(float(a.summary["pnl_usd"][name]), float(b.summary["pnl_usd"][name])) for a, b in pairs])
+        for name in own
+    ]
+    first_a, first_b = pairs[0]
+    return Comparison(
+        label_a,
+        label_b,
+        inputs(first_a.scenario, first_b.scenario),
+        rows,
+        sorted(groups, key=lambda row: row.difference),
+        tuple(run.seed for run, _ in pairs),
+        notes,
+    )
+
+
+# What went in --------------------------------------------------------------------------------------------------------
+
+
+def inputs(a: Scenario, b: Scenario) -> list[Input]:
+    """What differs between two scenarios: fields, rules, given moves, groups."""
+    return [
+        Input(what, one, other)
+        for what, one, other in (*_fields(a, b), *_rules(a, b), *_gaps(a, b), *_groups(a, b))
+        if one != other
+    ]
+
+
+def _fields(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
+    for name in ("name", "headline", "regime", "calendar"):
+        yield name, getattr(a, name), getattr(b, name)
+    yield "tickers", ", ".join(a.tickers), ", ".join(b.tickers)
+    yield "venue", a.rules.venue.title, b.rules.venue.title
+    yield "always_open", units.write(a.always_open, "flag"), units.write(b.always_open, "flag")
+    for name in ("start_us", "measure_from_us", "end_us"):
+        yield (
+            name.removesuffix("_us"),
+            units.write(getattr(a, name), "instant"),
+            units.write(getattr(b, name), "instant"),
+        )
+
+
+def _rules(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
+    shared = [ticker for ticker in a.tickers if ticker in b.tickers]
+    for name in dict.fromkeys(name for _, name in a.rules.settings):
+        texts = {t: (a.rules.setting(name, t).text, b.rules.setting(name, t).text) for t in shared}
+        if len(set(texts.values())) == 1:
+            yield name, *next(iter(texts.values()))
+        else:
+            for ticker, (one, other) in texts.items():
+                yield f"{ticker}.{name}", one, other
+
+
+def _gaps(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
+    def written(of: Scenario) -> dict[str, str]:
+        return {
+            f"gap {g.ticker} {units.write(g.from_us, 'instant')}": f"{units.write(g.change_ppb, 'ppb')}, "
+            f"{units.write(g.surprise_ppb, 'ppb')} of it a surprise"
+            for g in of.gaps
+        }
+
+    one, other = written(a), written(b)
+    for name in {**one, **other}:
+        yield name, one.get(name, "none"), other.get(name, "none")
+
+
+def _groups(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
+    one, other = ({g.name: g for g in of.groups} for of in (a, b))
+    for name in {**one, **other}:
+        mine, theirs = one.get(name), other.get(name)
+        if mine is None or theirs is None:
+            there, here = ("none" if g is None else f"{g.count:,} {g.population}" for g in (mine, theirs))
+            yield f"group.{name}", there, here
+            continue
+        yield f"group.{name}.population", mine.population, theirs.population
+        yield f"group.{name}.count", f"{mine.count:,}", f"{theirs.count:,}"
+        for key in {**mine.texts, **theirs.texts}:
+            if key != "count":
+                yield f"group.{name}.{key}", str(mine.texts.get(key, "default")), str(theirs.texts.get(key, "default"))
+
+
+# Many runs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that did not come to its end, and why; the others go on."""
+
+    label: str
+    seed: int
+    sentence: str
+
+
+def variants(scenario: Scenario, vary: str) -> dict[str, Scenario]:
+    """The scenarios of ``knob=a,b,c`` by label; values that hold commas themselves are separated by ``;``."""
+    knob, equals, text = vary.partition("=")
+    values = [value.strip() for value in text.split(";" if ";" in text else ",")]
+    if not equals or len(values) < 2 or not all(values):
+        raise Mistake("--vary", "", vary, f"'{vary}' is not written like perp.margin.leverage_max=20,10,5")
+    if len(set(values)) < len(values):
+        raise Mistake("--vary", "", vary, "each value is named once")
+    return {f"{knob.rpartition('.')[2]}={value}": scenario.with_changes({knob: value}) for value in values}
+
+
+def run_all(
+    scenarios: Mapping[str, Scenario], seeds: Sequence[int], done: Callable[[str, int], None] | None = None
+) -> tuple[dict[str, list[Run]], list[Failure], bool]:
+    """Run every scenario with every seed, a processor each. The last part says whether Ctrl-C ended it early.
+
+    A run that fails loses only itself.
+    """
+    from offhours.experiments.run import MarketFull, run_one
+
+    found: dict[str, list[Run]] = {label: [] for label in scenarios}
+    failures: list[Failure] = []
+    jobs = [(label, seed) for seed in seeds for label in scenarios]
+    stop = threading.Event()
+
+    def one(label: str, seed: int) -> Run:
+        return run_one(scenarios[label], seed, log_trades=False, stop=stop)
+
+    def keep(label: str, seed: int, future: Future[Run]) -> None:
+        try:
+            made = future.result()
+            if not made.interrupted:
+                found[label].append(made)
+        except MarketFull as error:
+            failures.append(Failure(label, seed, str(error)))
+        except KeyboardInterrupt:
+            return
+        if done is not None:
+            done(label, seed)
+
+    with ThreadPoolExecutor(max_workers=max(1, min(len(jobs), os.cpu_count() or 1))) as pool:
+        try:
+            # The first run compiles alone; the others find everything compiled.
+            first = pool.submit(one, *jobs[0])
+            keep(*jobs[0], first)
+            futures = {pool.submit(one, *job): job for job in jobs[1:]}
+            for future in as_completed(futures):
+                keep(*futures[future], future)
+        except KeyboardInterrupt:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+    for runs in found.values():
+        runs.sort(key=lambda run: run.seed)
+    return found, failures, stop.is_set()
+
+
+# In words and pictures -----------------------------------------------------------------------------------------------
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    if unit == "USD":
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+    if unit == "count":
+        return f"{value:,.1f}".removesuffix(".0")
+    return f"{value:.4g}"
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """A comparison for reading."""
+    text = [f"A: {comparison.a}", f"B: {comparison.b}", ""]
+    text += ["what differs in what went in"]
+    text += [f"  {row.what}: {row.a} | {row.b}" for row in comparison.inputs] or ["  nothing"]
+    for title, rows in (("what came out", comparison.rows), ("who gained and lost, dollars", comparison.groups)):
+        cells = [
+            ["", "unit", "A", "B", "B-A", f"{CONFIDENCE:.0%} interval of B-A" if len(comparison.seeds) > 1 else ""]
+        ]
+        for row in rows:
+            interval = f"{_number(row.low, row.unit)} .. {_number(row.high, row.unit)}" if row.low is not None else ""
+            values = [_number(v, row.unit) for v in (row.a, row.b, row.difference)]
+            cells.append([row.label, row.unit, *values, interval + (" *" if row.clear else "")])
+        widths = [max(len(line[column]) for line in cells) for column in range(6)]
+        text += ["", title]
+        for line in cells:
+            left = f"  {line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}"
+            text.append(left + "".join(f"  {line[c]:>{widths[c]}}" for c in range(2, 6)))
+    if len(comparison.seeds) > 1:
+        text.append(f"  over {len(comparison.seeds)} seeds; * the interval leaves zero out")
+    return text + [f"note: {note}" for note in comparison.notes]
+
+
+def write_paths(runs: Mapping[str, Run], file: Path) -> Path:
+    """Draw the paths of several runs on one axis into a file."""
+    from matplotlib.figure import Figure
+
+    from offhours.experiments.figures import compare_paths
+
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    compare_paths(list(runs.values()), figure.subplots(), list(runs))
+    figure.savefig(file, dpi=150)
+    return file

@@ -45,6 +45,7 @@ import importlib.resources
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,7 +228,7 @@ class Group:
     texts: Mapping[str, Any] = field(repr=False, compare=False)
     """What was written, by knob, for people to read."""
 
-    @property
+    @cached_property
     def key(self) -> int:
         """The number that stands for the group in its members' luck."""
         return key_of(self.name)

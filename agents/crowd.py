@@ -33,7 +33,7 @@ _CODES = {
     "informed": wake.INFORMED,
     "participant": wake.PARTICIPANT,
 }
-_TABLES: Mapping[str, Accessor] = {
+TABLES: Mapping[str, Accessor] = {
     "noise": noise.noise,
     "retail": retail.retail,
     "maker": maker.makers,
@@ -41,6 +41,7 @@ _TABLES: Mapping[str, Accessor] = {
     "informed": informed.informed,
     "participant": participant.participants,
 }
+"""The table of each population, a row a member."""
 
 CROWD = Block(
     "crowd",
@@ -182,7 +183,7 @@ def _seat(simulation: Simulation, groups: Sequence[GroupLike], rows: list[tuple[
         row["population"], row["first"], row["count"] = _CODES[group.population], first, group.count
         row["lane"] = number + 1
         begin = used[group.population]
-        table = crowd[_TABLES[group.population]]
+        table = crowd[TABLES[group.population]]
         for column, values in group.draw(setup.seed).items():
             table[column][begin : begin + group.count] = values
         for member in range(group.count):

@@ -16,7 +16,7 @@ from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.clock import AGENT_DUE, BUDGET_SPENT, ENDED, RUNNING, clock
 from offhours.sim.market.step import bring
 
-__all__ = ["Agent", "Group", "begin", "queue", "reschedule", "run", "wake_at"]
+__all__ = ["Agent", "Group", "begin", "leave", "queue", "reschedule", "run", "wake_at"]
 
 NOISE, RETAIL, MAKER, ARBITRAGEUR, INFORMED, PARTICIPANT, PYTHON = 0, 1, 2, 3, 4, 5, 6
 
@@ -198,6 +198,19 @@ def reschedule(crowd: World, next_us: int) -> None:
         wake_at(crowd, agent, max(next_us, alarm.tied_us + 1))
     else:
         _replace_top(crowd, _key(alarm.base_us, next_us, agent))
+
+
+@kernel
+def leave(crowd: World) -> None:
+    """A Python agent has acted and is not woken again, unless `wake_at` puts him into the queue anew."""
+    alarm = alarms(crowd)[0]
+    assert alarm.due >= 0
+    agents(crowd)[alarm.due].wakes += 1
+    alarm.due = -1
+    if alarm.served < alarm.tied:
+        alarm.served += 1
+    else:
+        _pop(crowd)
 
 
 @kernel

@@ -177,6 +177,18 @@ def test_the_python_of_the_page_runs(folder: Path) -> None:
     assert len(printed.splitlines()) >= 4
 
 
+def test_the_picture_is_of_the_run_that_the_page_tells_to_make(folder: Path) -> None:
+    """Its file says of which tape it is. Made anew, with the path of a run as `run` and of the picture as `file`, by::
+
+    run = Run.open(run)
+    render(run, "strip").savefig(file, dpi=100, metadata={"Description": "tape " + run.summary["tape_sha256"]})
+    """
+    picture = (ROOT / "experiments" / "pictures" / "weekend-gap.png").read_bytes()
+    summary = json.loads((runs_in(folder)[0] / "summary.json").read_text(encoding="utf-8"))
+    assert len(picture) < 150_000
+    assert f"tape {summary['tape_sha256']}".encode() in picture
+
+
 # Links and lists -------------------------------------------------------------------------------------------------------
 
 

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Progress = Callable[["Stage"], None]
 
-WORK_A_CALL = 20_000
-"""Wakes in one crossing into the kernels: some hundredths of a second, so that Ctrl-C is answered at once."""
+WORK_A_CALL, TIME_A_CALL_US = 20_000, 6 * clock.HOUR_US
+"""Wakes and market time in one crossing into the kernels: some hundredths of a second, so that Ctrl-C is answered."""
 
 FORKS_KEPT = 24
 
@@ -210,18 +210,19 @@ def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Pro
     """Bring a market to an instant; False where it was interrupted on the way."""
     from_us = simulation.now_us
     while True:
+        leg_us = min(until_us, simulation.now_us + TIME_A_CALL_US)
         try:
-            status = simulation.call(until_us, WORK_A_CALL)
+            status = simulation.call(leg_us, WORK_A_CALL)
         except AssertionError as error:
             raise MarketFull(_what_broke(simulation, str(error))) from error
         if progress is not None:
             now = simulation.memory[clock.clock][0]
             progress(Stage(doing, simulation.now_us, from_us, until_us, int(now["events"])))
-        if status == "ended":
+        if status == "ended" and leg_us == until_us:
             return True
         if watch.pressed:
             return False
-        assert status in ("budget spent", "log nearly full"), status
+        assert status in ("ended", "budget spent", "log nearly full"), status
 
 
 def _what_broke(simulation: Simulation, message: str) -> str:

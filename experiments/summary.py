@@ -151,7 +151,7 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
         if first is None
         else {
             "time_utc": utc(int(first["time_us"])),
-            "pct": 100.0 * (float(first["price_usd"]) / float(first["before_usd"]) - 1.0),
+            "pct": gaps.percent(float(first["before_usd"]), float(first["price_usd"])),
             "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
         },
         "index_minutes": funding.fallback_minutes(seconds[4 * number : 4 * number + 4]),

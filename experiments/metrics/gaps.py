@@ -26,6 +26,11 @@ def _perp_ticks(bar: Array) -> float:
     return float(bar["mark_ticks"])
 
 
+def percent(before: float, after: float) -> float:
+    """A change in percent, to nine places: more is rounding error."""
+    return round(100.0 * (after / before - 1.0), 9)
+
+
 def over_window(bars: Array, ticker: int, close_us: int, open_us: int) -> dict[str, float | None]:
     """Change of stock and perp from a close to the open, percent.
 
@@ -35,8 +40,8 @@ def over_window(bars: Array, ticker: int, close_us: int, open_us: int) -> dict[s
     if before is None or after is None or int(after["time_us"]) < open_us:
         return {"stock_pct": None, "perp_open_gap_pct": None}
     return {
-        "stock_pct": 100.0 * (float(after["stock_usd"]) / float(before["stock_usd"]) - 1.0),
-        "perp_open_gap_pct": 100.0 * (_perp_ticks(after) / _perp_ticks(before) - 1.0),
+        "stock_pct": percent(float(before["stock_usd"]), float(after["stock_usd"])),
+        "perp_open_gap_pct": percent(_perp_ticks(before), _perp_ticks(after)),
     }
 
 

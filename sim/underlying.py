@@ -172,7 +172,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_parquet(path) if path.suffix in (".parquet", ".pq") else pd.read_csv(path)
+        frame = _read_parquet(path) if path.suffix in (".parquet", ".pq") else pd.read_csv(path)
     except OSError as error:
         raise Mistake(str(path), "", "", f"cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # what both readers raise for a file that is not theirs
@@ -180,6 +180,16 @@ def _read_frame(path: Path) -> pd.DataFrame:
     frame.columns = [str(column).strip().lower() for column in frame.columns]
     if frame.empty:
         raise Mistake(str(path), "", "", "has no rows")
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import fastparquet
+
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            raise ValueError("a Parquet file begins with PAR1")
+    frame: pd.DataFrame = fastparquet.ParquetFile(str(path)).to_pandas()
     return frame
 
 

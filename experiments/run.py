@@ -35,6 +35,7 @@ from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import backstop as backstop_room
 from offhours.sim.market import clock, gap, margin, matching, oracle, orders
+from offhours.sim.market.world import RECORDED as LOGGED
 from offhours.sim.rules import Mistake
 from offhours.sim.tape import Tape
 from offhours.sim.underlying import closed_windows
@@ -228,11 +229,13 @@ def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Pro
 def _what_broke(simulation: Simulation, message: str) -> str:
     """One sentence about an assertion that failed behind the wall: which table was full, or what else."""
     at = f"the market stopped on {format_new_york(simulation.now_us)}"
+    names = {accessor: name for name, accessor in RECORDED.items()}
     pool, slots = simulation.memory[orders.pools][0], len(simulation.memory[orders.orders])
     if "pool" in message or (int(pool["fresh"]) >= slots and int(pool["free"]) == 0):
         return f"{at}: the table of resting orders ran full ({slots - 1:,} orders)"
     if "overflow" in message:
-        full = [name for name, accessor in RECORDED.items() if len(simulation.tape.rows(accessor)) >= len(simulation.memory[accessor])]  # fmt: skip
+        counters = simulation.memory[clock.logs]
+        full = [names[LOGGED[log]] for log in LOGGED if counters["count"][log] >= counters["room"][log]]
         return f"{at}: the table of {' or '.join(full) or 'records'} ran full between two drains"
     return (
         f"{at}: a law of the market was broken ({message or 'an assertion failed'}); this is a mistake of the program"
@@ -321,7 +324,7 @@ def measure(
     with _Watch(stop).watching() as watch:
         simulation = build(scenario, seed, log_trades=False)
         base_ushares = endowed(simulation.memory)
-        if not _warm_up(simulation, scenario, seed, watch, progress, cached):
+        if not _warm_up(simulation, scenario, seed, watch, progress, cached) or watch.pressed:
             return None
         simulation.tape = Tape()
         simulation.memory[clock.clock]["log_trades"] = int(log_trades)

@@ -120,10 +120,10 @@ class Simulation:
         try:
             status = self.loop(*(memory.handle for memory in self.blocks), until_us, seconds)
         except AssertionError:
+            # The logs stay as they are: a full one can then be named.
             self.broken = True
             raise
-        finally:
-            self.tape.drain(self.memory)
+        self.tape.drain(self.memory)
         return STATUS[status]
 
     def place(self, account: int, book_number: int, side: int, price_ticks: int, lots: int, kind: int = matching.LIMIT, flags: int = 0) -> int:  # fmt: skip

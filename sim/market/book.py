@@ -133,13 +133,14 @@ def remove(world: World, slot: int) -> None:
         b.bid_lots -= o.size_lots
     else:
         b.ask_lots -= o.size_lots
-    if level.head == slot:
-        level.head = o.next
-    if level.tail == slot:
-        level.tail = o.prev
+    before, after = int(o.prev), int(o.next)
+    if before == NIL:
+        level.head = after
+    if after == NIL:
+        level.tail = before
     unqueue(world, slot)
     discard(world, slot)
-    if level.head == NIL:
+    if before == NIL and after == NIL:
         _drop_level(world, book, side, place)
 
 

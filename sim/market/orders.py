@@ -128,12 +128,19 @@ def shrink(world: World, slot: int, lots: int) -> None:
 def discard(world: World, slot: int) -> None:
     """Take an order out of its owner's list and sums and free its slot. The book has let go of it before."""
     o = orders(world)[slot]
-    if o.size_lots > 0:
-        shrink(world, slot, o.size_lots)
+    lots = o.size_lots
+    o.size_lots = 0
+    mine = open_orders(world)[int(o.account) * 2 * clock(world)[0].tickers + int(o.book)]
+    if o.side == BUY:
+        mine.buy_lots -= lots
+        mine.buy_value -= o.price_ticks * lots
+    else:
+        mine.sell_lots -= lots
+        mine.sell_value -= o.price_ticks * lots
     after = int(o.owner_next)
     before = int(o.owner_prev)
     if before == NIL:
-        open_orders(world)[int(o.account) * 2 * clock(world)[0].tickers + int(o.book)].head = after
+        mine.head = after
     else:
         orders(world)[before].owner_next = after
     if after != NIL:

@@ -104,7 +104,9 @@ def book() -> Iterator[Row]:
                 ratio = statistics.median(ratios)
                 yield Row(f"book.{name}", value, "ns/message", reference, ratio, 1.6, ratio <= 1.6, f"median of 11 pairs; {alive}")  # fmt: skip
                 same = fills == native_fills and ours.memory.digest() == theirs.memory.digest()
-                yield fact(f"book.{name}.same_as_cpp", same, f"{theirs.fills.value:,} fills and every byte of the tables")
+                yield fact(
+                    f"book.{name}.same_as_cpp", same, f"{theirs.fills.value:,} fills and every byte of the tables"
+                )
             yield fact(f"book.{name}.same_as_plain", fills == workload.plain_replay(work), "checksum of all fills")
 
 
@@ -126,7 +128,9 @@ def whole_week() -> Iterator[Row]:
     """One ticker, one week, 10,000 retail, twenty makers, at the prototype's rates."""
     taken, happened = advance(10_000, week.SLEEP_S, week.WEEK_HOURS - 1.2)
     scaled = week.WEEK_HOURS / (week.WEEK_HOURS - 1.2)
-    yield row("week.10k", taken * scaled, "s", bound=10.0, note="one ticker, 168 h, 10,000 retail, 20 makers, 50 arbitrageurs")
+    yield row(
+        "week.10k", taken * scaled, "s", bound=10.0, note="one ticker, 168 h, 10,000 retail, 20 makers, 50 arbitrageurs"
+    )
     for name, count in happened.items():
         yield row(f"week.10k.{name}", count * scaled / 1e6, "million", note="in that week")
     yield row("week.10k.wake", taken / happened["wakes"] * 1e9, "ns/wake", note="everything included")
@@ -169,7 +173,9 @@ def start() -> Iterator[Row]:
             return
         compiled = json.loads(printed.splitlines()[-1])["functions"]
         warm = statistics.median(command(script, cache=cache)[0] for _ in range(5))
-    yield row("start.cold", cold, "s", bound=30.0, note="from `offhours run weekend-gap` to its first event, empty cache")
+    yield row(
+        "start.cold", cold, "s", bound=30.0, note="from `offhours run weekend-gap` to its first event, empty cache"
+    )
     yield row("start.warm", warm, "s", bound=1.5, note="the same with a full cache, median of 5")
     yield row("start.compile", cold - warm, "s", bound=30.0, note="compilation from nothing: the difference")
     yield row("start.functions", compiled, "functions", note="kernels declared by the market and its populations")
@@ -187,11 +193,15 @@ def report() -> Iterator[Row]:
             simulated = float(json.loads(printed)["wall_s"])
             folder = sum(f.stat().st_size for f in Path(out).rglob("*") if f.is_file()) / MEGABYTE
             yield row("report.wall", taken, "s", bound=90.0, note="make run without its installation")
-            yield row("report.beyond_simulation", taken - simulated, "s", bound=25.0, note=f"simulation {simulated:.1f} s")
+            yield row(
+                "report.beyond_simulation", taken - simulated, "s", bound=25.0, note=f"simulation {simulated:.1f} s"
+            )
             yield row("report.folder", folder, "MB", bound=200.0)
             yield row("report.resident", resident, "MB", bound=1000.0, note="largest resident memory of the command")
     names, size = core_install()
-    yield row("install.core", size / MEGABYTE, "MB", bound=600.0, note=f"{len(names)} distributions that offhours needs")
+    yield row(
+        "install.core", size / MEGABYTE, "MB", bound=600.0, note=f"{len(names)} distributions that offhours needs"
+    )
 
 
 def core_install() -> tuple[set[str], int]:
@@ -268,11 +278,15 @@ def agent() -> Iterator[Row]:
 
     crossings()
     crossed = statistics.median(workload.cpu_ns(crossings)[0] for _ in range(5))
-    yield row("agent.crossing", crossed / 100_000 / 1e3, "us", note="one int64 in, one int64 out, the Python loop included")
+    yield row(
+        "agent.crossing", crossed / 100_000 / 1e3, "us", note="one int64 in, one int64 out, the Python loop included"
+    )
     before = week.counts(market)["messages"]
     taken, _ = workload.cpu_ns(trade)
     sent = week.counts(market)["messages"] - before
-    yield row("agent.wake", taken / wakes / 1e3, "us", bound=3.0, note=f"two resting orders each; {sent:,} orders arrived")
+    yield row(
+        "agent.wake", taken / wakes / 1e3, "us", bound=3.0, note=f"two resting orders each; {sent:,} orders arrived"
+    )
 
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {

@@ -24,8 +24,8 @@ from offhours.sim.compile import kernel, wrapping_product, wrapping_sum
 from offhours.sim.declare import Memory, World
 from offhours.sim.market import clock
 from offhours.sim.market.accounts import HOUSES
-from offhours.sim.market.book import bits, books, fill, first, insert, levels, note_trade, remove
 from offhours.sim.market.book import begin as begin_book
+from offhours.sim.market.book import bits, books, fill, first, insert, levels, note_trade, remove
 from offhours.sim.market.orders import BUY, NIL, SELL, handle, open_orders, orders, pools, slot_of
 from offhours.sim.market.orders import begin as begin_orders
 from offhours.sim.market.world import MARKET, Size, row_counts

@@ -20,7 +20,7 @@ measure_from = "2026-05-05 10:00"
 end = "2026-05-05 12:00"
 """
 
-FREE: Mapping[str, str] = {name: "0 %" for name in ("perp.fees.maker", "perp.fees.taker")}
+FREE: Mapping[str, str] = dict.fromkeys(("perp.fees.maker", "perp.fees.taker"), "0 %")
 """Changes that make the perp book free of fees."""
 
 

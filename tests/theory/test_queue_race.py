@@ -17,7 +17,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from theory.harness import market
 
-from offhours.sim.chance import CHOICE, FLOW, SIDE, below, uniform
+from offhours.sim.chance import CHOICE, FLOW, below, uniform
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
 from offhours.sim.market import accounts
@@ -88,7 +88,12 @@ def first_passage(longest: int = 60) -> np.ndarray:
             up = BIRTH * (a < longest), BIRTH * (b < longest)
             down = MARKET_RATE + a * CANCEL_RATE, MARKET_RATE + b * CANCEL_RATE
             system[here, here] = sum(up) + sum(down)
-            for rate, (x, y) in ((up[0], (a + 1, b)), (up[1], (a, b + 1)), (down[0], (a - 1, b)), (down[1], (a, b - 1))):
+            for rate, (x, y) in (
+                (up[0], (a + 1, b)),
+                (up[1], (a, b + 1)),
+                (down[0], (a - 1, b)),
+                (down[1], (a, b - 1)),
+            ):
                 if rate and x and y:
                     system[here, number[x - 1, y - 1]] = -rate
                 elif rate and x == 0:

@@ -113,7 +113,8 @@ def market(
     crowd += [Person(accounts.HOUSES, owner - accounts.HOUSES, 100 + owner, parent=owner) for owner in buckets]
     replays = np.zeros(tickers, dtype=spec_of(stock.stock_replays).dtype)
     replays["ticker"], replays["price_usd"] = np.arange(tickers), price_usd
-    given: dict[str, Any] = {"orders": 512, "stops": 64, "log_rows": 1 << 12, **more}
+    lanes = ((100_000, 256), (latency_us, 256))
+    given: dict[str, Any] = {"orders": 512, "stops": 64, "log_rows": 1 << 12, "lanes": lanes, **more}
     setup = Setup(
         tickers=tuple(f"T{k}x" for k in range(tickers)),
         rules=rules,
@@ -122,7 +123,6 @@ def market(
         end_us=start_us + days * 24 * HOUR,
         people=crowd,
         group_keys=(1,),
-        lanes=((100_000, 256), (latency_us, 256)),
         replays=replays,
         **given,
     )

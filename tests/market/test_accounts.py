@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, BUY, DOLLAR, NO_FEES, SELL, SHARE, go, jump, lots_of, market, perp, token, usd
 
 from offhours.sim.market import accounts, margin, matching
+from plain.market import ANN, BOB, BUY, DOLLAR, NO_FEES, SELL, SHARE, go, jump, lots_of, market, perp, token, usd
 
 
 def test_every_asset_sums_to_zero_with_the_outside_world_in_it() -> None:

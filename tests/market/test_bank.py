@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, BUY, DOLLAR, FRIDAY_OPEN, HOUR, MINUTE, NO_FEES, SATURDAY_NOON, SELL, go, jump, market, perp, usd
 
 from offhours.sim.market import accounts, bank, matching
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    DOLLAR,
+    FRIDAY_OPEN,
+    HOUR,
+    MINUTE,
+    NO_FEES,
+    SATURDAY_NOON,
+    SELL,
+    go,
+    jump,
+    market,
+    perp,
+    usd,
+)
 
 MONDAY_NINE = 1_773_061_200 * 1_000_000
 """Monday 2026-03-09, 09:00 in New York, where clocks went forward on Sunday."""

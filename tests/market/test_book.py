@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, BUY, CAT, DAN, EVE, SELL, best, go, jump, market, perp, queue, trades
 
 from offhours.sim.market import book, matching
+from plain.market import ANN, BOB, BUY, CAT, DAN, EVE, SELL, best, go, jump, market, perp, queue, trades
 
 
 def test_best_price_first_then_the_earliest() -> None:

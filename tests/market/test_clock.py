@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import FRIDAY_OPEN, HOUR, MINUTE, SECOND, go, market, put_price
 
 from offhours.sim.market import clock, oracle
+from plain.market import FRIDAY_OPEN, HOUR, MINUTE, SECOND, go, market, put_price
 
 
 def test_time_is_integer_microseconds_and_phases_follow_one_another_without_a_gap() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from plain.market import ANN, BOB, BUY, DOLLAR, SELL, market, perp, token, usd
-
 from offhours.sim.market import accounts
+from plain.market import ANN, BOB, BUY, DOLLAR, SELL, market, perp, token, usd
 
 
 def test_the_resting_order_pays_the_maker_rate_and_the_arriving_one_the_taker_rate() -> None:

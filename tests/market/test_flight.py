@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from plain.market import ANN, BOB, BUY, CAT, DAN, SELL, SECOND, go, lots_of, market, perp, queue, refusals, trades, waiting_stops
-
 from offhours.sim.chance import tie_order
 from offhours.sim.market import flight, matching, orders, stops
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    DAN,
+    SECOND,
+    SELL,
+    go,
+    lots_of,
+    market,
+    perp,
+    queue,
+    refusals,
+    trades,
+    waiting_stops,
+)
 
 
 def send(sim, account, side, price, lots, kind=matching.LIMIT, *, lane=1, flags=0, name=0, number=0):  # type: ignore[no-untyped-def]

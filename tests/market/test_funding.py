@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+
+from offhours.sim.market import accounts, funding, matching, oracle
 from plain.market import (
     ANN,
     BOB,
@@ -20,8 +22,6 @@ from plain.market import (
     perp,
     usd,
 )
-
-from offhours.sim.market import accounts, funding, matching, oracle
 
 SMALL = {**NO_FEES, (oracle.oracle_rules, "impact_uusd"): 100 * DOLLAR}
 TO_THE_HOUR = 30 * 60

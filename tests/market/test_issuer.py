@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, DOLLAR, FRIDAY_OPEN, HOUR, MINUTE, SATURDAY_NOON, SELL, SHARE, Simulation, held, market, token, usd
 
 from offhours.sim.market import accounts, clock, issuer, matching
+from plain.market import (
+    ANN,
+    BOB,
+    DOLLAR,
+    FRIDAY_OPEN,
+    HOUR,
+    MINUTE,
+    SATURDAY_NOON,
+    SELL,
+    SHARE,
+    Simulation,
+    held,
+    market,
+    token,
+    usd,
+)
 
 TOKEN, STOCK = accounts.token_asset(0), accounts.share_asset(0)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from offhours.sim.market import funding, margin, matching
+from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
     BOB,
@@ -15,15 +18,12 @@ from plain.market import (
     go,
     jump,
     lots_of,
-    market,
     mark,
+    market,
     perp,
     put_price,
     usd,
 )
-
-from offhours.sim.market import funding, margin, matching
-from offhours.sim.market.orders import REDUCE_ONLY
 
 
 def test_equity_is_dollars_plus_positions_at_the_mark_plus_funding() -> None:

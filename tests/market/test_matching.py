@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
+from offhours.sim.market import book, margin, matching, orders
+from offhours.sim.market.matching import IOC, LIMIT, MARKET, POST_ONLY
+from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
     BOB,
@@ -28,10 +32,6 @@ from plain.market import (
     trades,
     usd,
 )
-
-from offhours.sim.market import book, margin, matching, orders
-from offhours.sim.market.matching import IOC, LIMIT, MARKET, POST_ONLY
-from offhours.sim.market.orders import REDUCE_ONLY
 
 
 def test_limit_market_ioc_and_post_only() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plain.market import BOB, BUY, SELL, ANN, NO_FEES, market, perp, usd
 
 from offhours.sim.market import book, money
+from plain.market import ANN, BOB, BUY, NO_FEES, SELL, market, perp, usd
 
 
 def test_price_times_size_moves_to_the_micro_dollar() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import exp
 
 import pytest
-from plain.market import ANN, BOB, BUY, DOLLAR, SELL, Simulation, go, jump, mark, market, perp, token
 
 from offhours.sim.market import book, matching, oracle
+from plain.market import ANN, BOB, BUY, DOLLAR, SELL, Simulation, go, jump, mark, market, perp, token
 
 SMALL = {
     # Probes of one token (10,000 lots of 0.0001) and of one share of perp (100 lots) at $100.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from plain.market import ANN, BOB, BUY, SELL, last_handle, market, perp, queue, token
-
 from offhours.sim.market import matching, orders
+from plain.market import ANN, BOB, BUY, SELL, last_handle, market, perp, queue, token
 
 
 def test_a_name_is_never_used_again() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from plain.market import ANN, BOB, BUY, CAT, DOLLAR, NO_FEES, SELL, lots_of, market, perp, usd
 
 from offhours.sim.market import positions
+from plain.market import ANN, BOB, BUY, CAT, DOLLAR, NO_FEES, SELL, lots_of, market, perp, usd
 
 
 def row(sim, account):  # type: ignore[no-untyped-def]

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from plain.market import ANN, BOB, BUY, CAT, SELL, Simulation, go, jump, lots_of, market, perp, refusals, trades, waiting_stops
-
 from offhours.sim.market import matching, stops
 from offhours.sim.market.orders import REDUCE_ONLY
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    SELL,
+    Simulation,
+    go,
+    jump,
+    lots_of,
+    market,
+    perp,
+    refusals,
+    trades,
+    waiting_stops,
+)
 
 
 def long_of_ten() -> Simulation:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from plain.market import ANN, BOB, BUY, SELL, jump, market, mark, waiting_stops
-
 from offhours.sim.market import stops, triggers
 from offhours.sim.market.book import WINDOW
+from plain.market import ANN, BOB, BUY, SELL, jump, mark, market, waiting_stops
 
 
 def test_a_move_fires_what_it_crosses_each_thing_once() -> None:

@@ -1,0 +1,142 @@
+"""The backstop (BACK-1 to BACK-5). Ann is long 1,000 lots at $100 on $50, as in the tests of liquidation."""
+
+from __future__ import annotations
+
+from offhours.sim.market import accounts, backstop, liquidation
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    DOLLAR,
+    NO_FEES,
+    SELL,
+    Simulation,
+    events,
+    go,
+    jump,
+    lots_of,
+    market,
+    perp,
+    trades,
+    usd,
+)
+
+
+def long_at_20x(capital: int = 1_000_000, **knobs: int) -> Simulation:
+    """Ann long 1,000 lots on $50 against Bob; nobody bids."""
+    given = {(backstop.backstop_rules, name): value for name, value in knobs.items()}
+    capital_knob = {(backstop.backstop_rules, "capital_uusd"): capital * DOLLAR}
+    sim = market(people=3, knobs={**NO_FEES, **capital_knob, **given})
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    for account in (BOB, CAT):
+        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    return sim
+
+
+def ledger(sim: Simulation) -> dict[str, int]:
+    """The backstop's row, in dollars."""
+    row = sim.memory[backstop.backstops][0]
+    return {n: int(row[f"{n}_uusd"]) // DOLLAR for n in ("shortfall", "paid", "unpaid", "edge")}
+
+
+def test_it_takes_over_at_the_mark_for_an_edge() -> None:
+    """BACK-1: at 97 equity is 20 and the edge 1 % of 970."""
+    sim = long_at_20x()
+    jump(sim, 97.0)
+    go(sim, 4)
+    assert (lots_of(sim, ANN), lots_of(sim, accounts.BACKSTOP)) == (0, 1_000)
+    assert usd(sim, ANN) == 20 * DOLLAR - 9_700_000
+    assert usd(sim, accounts.BACKSTOP) == 1_000_000 * DOLLAR - 970 * DOLLAR + 9_700_000
+
+
+def test_the_edge_is_at_most_the_equity_that_is_left() -> None:
+    """BACK-1: at 95.30 equity is 3 and 1 % would be 9.53; Ann ends with nothing and owes nothing."""
+    sim = long_at_20x()
+    jump(sim, 95.3)
+    go(sim, 4)
+    assert (usd(sim, ANN), ledger(sim)) == (0, {"shortfall": 0, "paid": 0, "unpaid": 0, "edge": 3})
+
+
+def test_it_pays_the_shortfall_while_it_has_money() -> None:
+    """BACK-2: at 94 equity is -10: no edge, and the backstop brings the account to zero."""
+    sim = long_at_20x()
+    jump(sim, 94.0)
+    go(sim, 4)
+    assert (usd(sim, ANN), ledger(sim)) == (0, {"shortfall": 10, "paid": 10, "unpaid": 0, "edge": 0})
+    assert sim.equity(accounts.BACKSTOP) == 999_990 * DOLLAR
+    assert events(sim)[["ticker", "shortfall_uusd"]].tolist() == [(0, 0), (-1, 10 * DOLLAR)]
+    assert sim.memory[backstop.backstops]["exhausted_us"][0] == 0
+
+
+def test_an_exhausted_backstop_leaves_bad_debt() -> None:
+    """BACK-3, AUD-6: it starts with $4 of which $10 are needed: four are paid, six are nobody's, and it says when."""
+    sim = long_at_20x(capital=4)
+    jump(sim, 94.0)
+    go(sim, 2)
+    assert ledger(sim) == {"shortfall": 10, "paid": 4, "unpaid": 6, "edge": 0}
+    assert usd(sim, accounts.NOBODY) == -6 * DOLLAR
+    assert sim.equity(accounts.BACKSTOP) == 0
+    assert sim.memory[backstop.backstops]["exhausted_us"][0] == sim.now_us - 1_000_000
+    assert (usd(sim, ANN), sim.audit()) == (0, [])
+
+
+def test_without_capital_everything_is_bad_debt() -> None:
+    """BACK-3: no money at all, and a loss on its inventory does not make the payment negative."""
+    sim = long_at_20x(capital=0, unwind_ppb=0)
+    jump(sim, 94.0)
+    go(sim, 4)
+    jump(sim, 90.0)
+    assert sim.equity(accounts.BACKSTOP) == -40 * DOLLAR
+    perp(sim, CAT, SELL, 9_000, 10)
+    accounts.transfer(sim.world, accounts.USD, ANN, accounts.VENUE, 1 * DOLLAR, accounts.FEE)
+    assert backstop.absorb(sim.world, ANN) == 1 * DOLLAR
+    assert ledger(sim) == {"shortfall": 11, "paid": 0, "unpaid": 11, "edge": 0}
+
+
+def test_what_it_paid_and_what_its_trading_brings_are_apart() -> None:
+    """BACK-4: it paid 10 for Ann; the mark then rises by 3 and its 1,000 lots win $30, of which the ledger knows nothing."""
+    sim = long_at_20x(unwind_ppb=0)
+    jump(sim, 94.0)
+    go(sim, 4)
+    before = ledger(sim)
+    jump(sim, 97.0)
+    assert ledger(sim) == before == {"shortfall": 10, "paid": 10, "unpaid": 0, "edge": 0}
+    assert sim.equity(accounts.BACKSTOP) == (1_000_000 - 10 + 30) * DOLLAR
+
+
+def test_it_trades_out_by_a_share_a_minute_near_the_mark() -> None:
+    """BACK-5: 5 % of 1,000 lots, then of 950, each full minute; a bid more than 1 % below the mark of 97 is not taken."""
+    sim = long_at_20x()
+    jump(sim, 97.0)
+    go(sim, 4)
+    perp(sim, CAT, BUY, 9_602, 5_000)
+    go(sim, 56)
+    assert lots_of(sim, accounts.BACKSTOP) == 1_000
+    perp(sim, CAT, BUY, 9_603, 5_000)
+    seen = []
+    for _ in range(3):
+        go(sim, 60)
+        seen.append(lots_of(sim, accounts.BACKSTOP))
+    assert seen == [950, 902, 856]
+    assert set(trades(sim)["price_ticks"].tolist()) == {10_000, 9_603}
+
+
+def test_it_buys_back_a_short_too() -> None:
+    """BACK-1, BACK-5: the mirror image: Ann was short."""
+    sim = market(people=3, knobs=NO_FEES)
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, BUY, 10_000, 1_000)
+    perp(sim, ANN, SELL, 10_000, 1_000)
+    jump(sim, 106.0)
+    go(sim, 4)
+    assert (lots_of(sim, accounts.BACKSTOP), usd(sim, ANN)) == (-1_000, 0)
+    assert sim.memory[backstop.backstops]["shortfall_uusd"][0] == 10 * DOLLAR
+    perp(sim, BOB, SELL, 10_700, 700)
+    go(sim, 56)
+    assert lots_of(sim, accounts.BACKSTOP) == -950
+    assert sim.memory[liquidation.open_cases]["account"][0] == 0
+    assert sim.audit() == []

@@ -16,7 +16,7 @@ def stop_at_first_event(market: simulation.Simulation, until_us: int, seconds: i
 
 
 simulation.Simulation.call = stop_at_first_event  # type: ignore[method-assign]
-sys.argv = ["offhours", "run", "weekend-gap"]
+sys.argv = ["offhours", "run", "weekend-gap", "--out", sys.argv[1]]
 
 from offhours.experiments.cli import main  # noqa: E402
 

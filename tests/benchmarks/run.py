@@ -166,13 +166,13 @@ def command(*arguments: str, cache: str = "") -> tuple[float, float, str, int]:
 def start() -> Iterator[Row]:
     """From the command to the first event."""
     script = str(HERE / "first_event.py")
-    with tempfile.TemporaryDirectory() as cache:
-        cold, _, printed, code = command(script, cache=cache)
+    with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as out:
+        cold, _, printed, code = command(script, out, cache=cache)
         if code != 0:
             yield unmeasured("start.cold", "s", f"first_event.py failed with exit code {code}")
             return
         compiled = json.loads(printed.splitlines()[-1])["functions"]
-        warm = statistics.median(command(script, cache=cache)[0] for _ in range(5))
+        warm = statistics.median(command(script, out, cache=cache)[0] for _ in range(5))
     yield row(
         "start.cold", cold, "s", bound=30.0, note="from `offhours run weekend-gap` to its first event, empty cache"
     )
@@ -182,26 +182,39 @@ def start() -> Iterator[Row]:
 
 
 def report() -> Iterator[Row]:
-    """The scenario of `make run`, from the command to the finished report, with a warm cache."""
+    """The scenario of `make run`, from the command to the finished report: with empty caches, then with compiled kernels."""
+    with tempfile.TemporaryDirectory() as cache:
+        first, again = reported(cache), reported(cache)
+    if first is None or again is None:
+        for name, unit in (("make_run", "s"), ("beyond_simulation", "s"), ("folder", "MB"), ("resident", "MB")):
+            yield unmeasured(f"report.{name}", unit, "`offhours run weekend-gap` does not finish here")
+    else:
+        yield row(
+            "report.make_run", first["wall_s"], "s", bound=90.0, note="nothing cached: compilation and warm-up included"
+        )
+        simulated = f"wall time; its simulations took {again['simulated_s']:.1f} s more"
+        yield row("report.beyond_simulation", again["wall_s"] - again["simulated_s"], "s", bound=25.0, note=simulated)
+        yield row("report.folder", again["folder_mb"], "MB", bound=200.0)
+        yield row("report.resident", max(first["resident_mb"], again["resident_mb"]), "MB", bound=1000.0)
+    names, size = core_install()
+    note = f"{len(names)} distributions that offhours needs, as they lie in this environment"
+    yield row("install.core", size / MEGABYTE, "MB", bound=600.0, note=note)
+
+
+def reported(cache: str) -> dict[str, float] | None:
+    """Run the command into an empty folder; what it took, or None where it fails."""
     with tempfile.TemporaryDirectory() as out:
         arguments = ("-m", "offhours.experiments.cli", "run", "weekend-gap", "--out", out, "--json")
-        taken, resident, printed, code = command(*arguments)
+        wall_s, resident_mb, _, code = command(*arguments, cache=cache)
         if code != 0:
-            for name, unit in (("report.beyond_simulation", "s"), ("report.folder", "MB"), ("report.resident", "MB")):
-                yield unmeasured(name, unit, f"`offhours run weekend-gap --json` failed with exit code {code}")
-        else:
-            simulated = float(json.loads(printed)["wall_s"])
-            folder = sum(f.stat().st_size for f in Path(out).rglob("*") if f.is_file()) / MEGABYTE
-            yield row("report.wall", taken, "s", bound=90.0, note="make run without its installation")
-            yield row(
-                "report.beyond_simulation", taken - simulated, "s", bound=25.0, note=f"simulation {simulated:.1f} s"
-            )
-            yield row("report.folder", folder, "MB", bound=200.0)
-            yield row("report.resident", resident, "MB", bound=1000.0, note="largest resident memory of the command")
-    names, size = core_install()
-    yield row(
-        "install.core", size / MEGABYTE, "MB", bound=600.0, note=f"{len(names)} distributions that offhours needs"
-    )
+            return None
+        summaries = [json.loads(file.read_text("utf-8")) for file in Path(out).rglob("summary.json")]
+        return {
+            "wall_s": wall_s,
+            "resident_mb": resident_mb,
+            "simulated_s": sum(summary["wall_s"] for summary in summaries),
+            "folder_mb": sum(file.stat().st_size for file in Path(out).rglob("*") if file.is_file()) / MEGABYTE,
+        }
 
 
 def core_install() -> tuple[set[str], int]:

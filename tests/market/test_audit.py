@@ -1,0 +1,101 @@
+"""The audit finds what is broken, and names the law and the room (AUD-1 to AUD-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from plain.market import ANN, BOB, BUY, CAT, NO_FEES, SELL, Simulation, go, jump, market, perp, token
+
+from offhours.sim.market import accounts, backstop, book, margin, orders, positions
+
+
+def busy() -> Simulation:
+    """Trades, resting orders on both books, a stop and a takeover."""
+    sim = market(dollars=1_000, shares_of_tokens=5, knobs=NO_FEES)
+    perp(sim, ANN, BUY, 10_000, 300)
+    perp(sim, BOB, SELL, 10_000, 200)
+    perp(sim, CAT, SELL, 10_050, 70)
+    perp(sim, CAT, SELL, 10_050, 30)
+    token(sim, ANN, BUY, 9_950, 500)
+    token(sim, BOB, SELL, 10_050, 700)
+    go(sim, 60)
+    jump(sim, 101.0)
+    return sim
+
+
+def change(accessor: object, column: str, row: int, by: int) -> Callable[[Simulation], None]:
+    """A table is written behind the rooms' backs."""
+
+    def apply(sim: Simulation) -> None:
+        sim.memory[accessor][column][row] += by  # type: ignore[index]
+
+    return apply
+
+
+def cross(sim: Simulation) -> None:
+    """The best bid is written above the best ask."""
+    sim.memory[book.books]["best_bid"][0] = 10_060
+
+
+def bits_lost(sim: Simulation) -> None:
+    """A level is forgotten by the bitmap."""
+    words = sim.memory[book.bits]["word"]
+    words[int(words[: book.BITS_PER_BOOK].nonzero()[0][0])] = 0
+
+
+def tokens_owed(sim: Simulation) -> None:
+    """Somebody sold what he did not hold."""
+    accounts.transfer(sim.world, accounts.token_asset(0), BOB, ANN, 9_000_000, accounts.TOKEN_TRADE)
+
+
+def shares_owed(sim: Simulation) -> None:
+    """Somebody is short of shares at the broker."""
+    accounts.transfer(sim.world, accounts.share_asset(0), BOB, ANN, 1, accounts.STOCK_TRADE)
+
+
+WIDTH = 4
+BREAKS: list[tuple[str, str, Callable[[Simulation], None]]] = [
+    ("AUD-1", "accounts", change(accounts.balances, "amount", ANN * WIDTH + 1, 1)),
+    ("AUD-1", "accounts", change(accounts.balances, "amount", ANN * WIDTH + 3, 1)),
+    ("AUD-2", "positions", change(positions.positions, "size_lots", ANN, 1)),
+    ("AUD-2", "positions", change(positions.positions, "cost_uusd", ANN, 1)),
+    ("AUD-2", "positions", change(positions.interests, "long_lots", 0, 1)),
+    ("AUD-3", "issuer", change(accounts.balances, "amount", accounts.CUSTODIAN * WIDTH + 3, 1)),
+    ("AUD-3", "accounts", tokens_owed),
+    ("AUD-3", "accounts", shares_owed),
+    ("AUD-4", "book", cross),
+    ("AUD-4", "book", bits_lost),
+    ("AUD-4", "book", change(book.books, "ask_lots", 0, 1)),
+    ("AUD-4", "orders", change(orders.open_orders, "sell_value", CAT * 2, 1)),
+    ("AUD-4", "orders", change(orders.pools, "live", 0, 1)),
+    ("AUD-4", "orders", change(orders.orders, "price_ticks", 1, 1)),
+    ("AUD-5", "matching", change(accounts.balances, "reserved", ANN * WIDTH, 1)),
+    ("AUD-5", "matching", change(accounts.balances, "reserved", BOB * WIDTH + 2, -1)),
+    ("AUD-6", "backstop", change(backstop.backstops, "paid_uusd", 0, 1)),
+    ("AUD-7", "accounts", change(accounts.flows, "amount", accounts.HOUSES * accounts.FLOWS, 1)),
+    ("AUD-7", "margin", change(margin.watches, "dirty", ANN, 2)),
+]
+
+
+def test_a_busy_market_is_clean() -> None:
+    """AUD-1 to AUD-7."""
+    sim = busy()
+    assert sim.audit() == []
+    assert sim.conservation_error() == 0
+
+
+@pytest.mark.parametrize(("law", "room", "harm"), BREAKS)
+def test_each_law_is_seen_broken(law: str, room: str, harm: Callable[[Simulation], None]) -> None:
+    """AUD-1, AUD-2, AUD-3, AUD-4, AUD-5, AUD-6, AUD-7: one number is changed, and the audit says where to look."""
+    sim = busy()
+    harm(sim)
+    assert (law, room) in {(breach.law, breach.room) for breach in sim.audit()}
+
+
+def test_the_conservation_error_is_an_integer_that_counts_what_was_made() -> None:
+    """AUD-1, LEDGER-1: a micro-dollar too many and two tokens' millionths too few are three."""
+    sim = busy()
+    sim.memory[accounts.balances]["amount"][ANN * WIDTH] += 1
+    sim.memory[accounts.balances]["amount"][ANN * WIDTH + 2] -= 2
+    assert sim.conservation_error() == 3

@@ -57,7 +57,7 @@ def _guarded(command: Callable[Parameters, Returned]) -> Callable[Parameters, Re
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            raise _refuse("interrupted before anything was measured; nothing was written", INTERRUPTED) from None
+            raise _refuse("interrupted; nothing was written", INTERRUPTED) from None
         except Exception as error:
             sentence = _sentence(error)
             if sentence is None:

@@ -533,8 +533,13 @@ def run(
         if made.interrupted:
             break
         described = _describing(progress, control)
-        made.controls[control] = run_one(scenario.control(control), seed, described, log_trades=False, cached=cached)
-        made.summary["controls"][control] = headline_numbers(made.controls[control].summary)
+        try:
+            own = run_one(scenario.control(control), seed, described, log_trades=False, cached=cached)
+        except MarketFull as error:
+            made.summary["controls"][control] = {"outcome": str(error)}
+            continue
+        made.controls[control] = own
+        made.summary["controls"][control] = headline_numbers(own.summary)
     if saved:
         made.save(out, name, command=command, report=report)
     return made
@@ -548,7 +553,7 @@ def _describing(progress: Progress | None, control: str) -> Progress | None:
 
 def headline_numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What of a control's summary stands in the run's own."""
-    keys = ("digest", "tape_sha256", "funding", "gap", "liquidations", "shortfall_usd", "paid_by_usd", "bad_debt_usd", "adl")  # fmt: skip
+    keys = ("outcome", "digest", "tape_sha256", "funding", "gap", "liquidations", "shortfall_usd", "paid_by_usd", "bad_debt_usd", "adl")  # fmt: skip
     return {key: summary[key] for key in keys}
 
 

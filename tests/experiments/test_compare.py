@@ -28,9 +28,9 @@ def test_runs_are_paired_by_seed(pair: Any) -> None:
     """B-A of the means is the mean of B-A; the interval is of the paired differences."""
     found = compare("20x", pair["leverage_max=20"], "5x", list(reversed(pair["leverage_max=5"])))
     assert found.seeds == (7, 8)
-    row = next(row for row in found.rows if row.label == "liquidated")
-    a = [run.summary["liquidations"]["notional_usd"] for run in pair["leverage_max=20"]]
-    b = [run.summary["liquidations"]["notional_usd"] for run in pair["leverage_max=5"]]
+    row = next(row for row in found.rows if row.label == "trades")
+    a = [run.summary["trades"] for run in pair["leverage_max=20"]]
+    b = [run.summary["trades"] for run in pair["leverage_max=5"]]
     assert row.a == pytest.approx(sum(a) / 2) and row.b == pytest.approx(sum(b) / 2)
     assert row.difference == pytest.approx((b[0] - a[0] + b[1] - a[1]) / 2)
     half = 12.7062 * abs((b[1] - a[1]) - (b[0] - a[0])) / 2  # t(0.975, 1) = 12.7062; s / sqrt(2) = |d2 - d1| / 2

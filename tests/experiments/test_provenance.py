@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from offhours.experiments import provenance
+from offhours.experiments import run as run_module
 from offhours.experiments.provenance import folder_name, read_provenance, reproduce, target_of
 from offhours.experiments.run import Run, run
 from offhours.experiments.scenario import read_scenario
@@ -82,7 +83,9 @@ def test_an_edited_table_is_found_out(folder: Path) -> None:
     file = folder / "trades.parquet"
     before = file.read_bytes()
     frame = read_parquet(file)
-    frame.loc[3, "price_usd"] += 0.01
+    prices = frame["price_usd"].to_numpy().copy()
+    prices[3] += 0.01
+    frame["price_usd"] = prices
     write_parquet(file, frame, Run.open(folder).instruments)
     try:
         found = reproduce(folder)
@@ -134,9 +137,10 @@ def test_a_name_is_one_folder(name: str, tmp_path: Path) -> None:
         target_of(tiny(), 7, tmp_path, name)
 
 
-def test_an_unwritable_folder_is_refused_before_the_run(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+def test_an_unwritable_folder_is_refused_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file stands where the folder should be; nobody waits a minute to be told."""
     (tmp_path / "file").write_text("")
+    monkeypatch.delattr(run_module, "run_one")
     with pytest.raises(Mistake, match="cannot be written"):
         run(tiny(), 7, tmp_path / "file" / "runs", report=False)
 

@@ -279,5 +279,38 @@ def test_python_reaches_the_same_by_the_short_way() -> None:
     """`oh.scenario(...).run(seed)` is the run of the command line."""
     import offhours
 
-    assert offhours.scenario(str(FILE)).run(seed=7).summary["tape_sha256"] == tiny_run().summary["tape_sha256"]
+    short: Any = offhours.scenario
+    assert short(str(FILE)).run(seed=7).summary["tape_sha256"] == tiny_run().summary["tape_sha256"]
     assert scenario(FILE).digest == tiny_run().summary["digest"]
+
+
+def test_a_control_that_fails_loses_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(chosen: Any, *words: Any, **options: Any) -> Any:
+        if chosen.always_open:
+            raise MarketFull("the table of trades ran full")
+        return run_one(chosen, *words, **options)
+
+    monkeypatch.setattr(run_module, "run_one", failing)
+    made = run(tiny(), 7, controls=True)
+    assert made.summary["controls"] == {"always-open": {"outcome": "the table of trades ran full"}}
+    assert made.summary["tape_sha256"] == tiny_run().summary["tape_sha256"]
+
+
+def test_the_same_tape_uncompiled(tmp_path: Path) -> None:
+    """Ten minutes of seven traders, as plain Python and as machine code."""
+    text = FILE.read_text().split("[[gap]]")[0] + FILE.read_text()[FILE.read_text().index("[[group]]") :]
+    text = text.replace("2026-03-06 15:30", "2026-03-06 15:02").replace("2026-03-09 10:00", "2026-03-06 15:10")
+    text = text.replace("count = 60", "count = 5").replace("count = 20", "count = 5").replace('"2 min"', '"10 s"')
+    (tmp_path / "minutes.toml").write_text(text)
+    code = (
+        "from offhours.experiments.run import run_one; from offhours.experiments.scenario import scenario; "
+        f"s = run_one(scenario({str(tmp_path / 'minutes.toml')!r}), 7, cached=False).summary; "
+        "print(s['tape_sha256'], s['trades'])"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **switch}
+        ).stdout
+        for switch in ({}, {"OFFHOURS_COMPILE": "0"})
+    ]
+    assert found[0] == found[1] and int(found[0].split()[1]) > 10

@@ -305,7 +305,7 @@ def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     if unit == "USD":
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 2) + 0.0:,.2f}"
     if unit == "count":
         return f"{value:,.1f}".removesuffix(".0")
     return f"{value:.4g}"
@@ -316,7 +316,9 @@ def lines(comparison: Comparison) -> list[str]:
     text = [f"A: {comparison.a}", f"B: {comparison.b}", ""]
     text += ["what differs in what went in"]
     text += [f"  {row.what}: {row.a} | {row.b}" for row in comparison.inputs] or ["  nothing"]
-    for title, rows in (("what came out", comparison.rows), ("who gained and lost, dollars", comparison.groups)):
+    # Crumbs below half a cent are nobody's gain.
+    groups = [row for row in comparison.groups if max(abs(row.a), abs(row.b)) >= 0.005]
+    for title, rows in (("what came out", comparison.rows), ("who gained and lost, dollars", groups)):
         cells = [
             ["", "unit", "A", "B", "B-A", f"{CONFIDENCE:.0%} interval of B-A" if len(comparison.seeds) > 1 else ""]
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,13 @@ def test_each_figure_of_a_ticker_has_a_basis_of_its_own(ticker: str) -> None:
     ],
 )
 def test_the_check_catches(change: dict[str, str]) -> None:
-    good = {"default": "1 %", "unit": "ppb", "low": "0 %", "high": "10 %", "meaning": "share of value that is paid"}
+    good: dict[str, Any] = {
+        "default": "1 %",
+        "unit": "ppb",
+        "low": "0 %",
+        "high": "10 %",
+        "meaning": "share of value that is paid",
+    }
     good["basis"] = "chosen: a round number; not half, because it is little; not twice, because it is much"
     assert finding(Knob(**good), set()) == ""
     assert finding(Knob(**(good | change)), set()) != ""

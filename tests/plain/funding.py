@@ -1,0 +1,30 @@
+"""Funding as the venue's page says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import floor
+
+
+def rate(premiums: Sequence[int], previous: int, *, kept: Fraction, divisor: int, cap: int, least: int) -> int:
+    """Next rate in ppb: the middle share of the sorted premiums, averaged, divided, held within the cap."""
+    if len(premiums) < least:
+        return previous
+    ordered = sorted(premiums)
+    number = max(1, floor(len(ordered) * kept))
+    first = (len(ordered) - number) // 2
+    average = floor(Fraction(sum(ordered[first : first + number]), number))
+    size = min(abs(average) // divisor, cap)
+    return size if average >= 0 else -size
+
+
+def owed(lots: int, paid_pusd: int, from_pusd: int) -> int:
+    """What a position owes in micro-dollars: rounded up where it pays, and down in size where it receives."""
+    exact = Fraction(lots * (paid_pusd - from_pusd), 10**6)
+    return -floor(-exact)
+
+
+def paid(hourly_pusd: Sequence[int]) -> Fraction:
+    """What a lot has paid after so many seconds at these hourly amounts."""
+    return sum((Fraction(hourly, 3_600) for hourly in hourly_pusd), Fraction(0))

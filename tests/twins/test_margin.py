@@ -1,0 +1,107 @@
+"""Margin in the kernels against margin in unbounded integers."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain.ledger import share_up
+from plain.margin import Holding, equity, maintenance, requirement
+from plain.market import ANN, CLASS_D, FLAT, Simulation, market
+
+from offhours.sim.market import accounts, funding, margin, oracle, orders, positions
+
+TICKERS = 3
+TIERS = {"flat": FLAT, "D": CLASS_D}
+_BASE: dict[tuple[str, bool], Simulation] = {}
+
+
+def base(tiers: str, whole: bool) -> Simulation:
+    """One account and three tickers."""
+    if (tiers, whole) not in _BASE:
+        knobs = {(margin.margin_rules, "form"): int(whole)}
+        _BASE[tiers, whole] = market(1, tickers=TICKERS, tiers=TIERS[tiers], knobs=knobs)
+    return _BASE[tiers, whole]
+
+
+notionals = st.one_of(
+    st.integers(0, 10**13),
+    st.builds(lambda edge, off: max(0, edge[0] + off), st.sampled_from(CLASS_D), st.integers(-3, 3)),
+)
+
+
+@given(st.sampled_from(sorted(TIERS)), st.booleans(), notionals)
+def test_the_margin_of_a_notional(tiers: str, whole: bool, notional: int) -> None:
+    """MARG-2: on, below and above every edge, marginal and whole."""
+    sim = base(tiers, whole)
+    assert margin.initial(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 1, whole)
+    assert margin.maintenance(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 2, whole)
+
+
+holdings = st.builds(
+    Holding,
+    lots=st.one_of(st.just(0), st.integers(-(10**6), 10**6)),
+    mark_ticks=st.integers(1_000, 60_000),
+    unit=st.just(100),
+    orders=st.lists(st.tuples(st.sampled_from([1, -1]), st.integers(1_000, 60_000), st.integers(1, 10**5)), max_size=4),
+    funding_owed=st.integers(-(10**6), 10**6),
+)
+
+
+def write(sim: Simulation, dollars: int, held: list[Holding]) -> None:
+    """Make Ann the owner of these, table by table."""
+    memory = sim.memory
+    memory[accounts.balances]["amount"][ANN * (2 + 2 * TICKERS)] = dollars
+    memory[margin.watches]["held"][ANN] = 7
+    for ticker, h in enumerate(held):
+        row = ANN * TICKERS + ticker
+        memory[positions.positions]["size_lots"][row] = h.lots
+        memory[oracle.oracles]["mark_ticks"][ticker] = h.mark_ticks
+        # A lot has paid a thousandth of a micro-dollar times this; what is owed is rounded up.
+        memory[funding.fundings]["paid_pusd"][ticker] = h.funding_owed * 1_000
+        memory[funding.accruals]["from_pusd"][row] = 0
+        mine = memory[orders.open_orders][2 * row]
+        for side, name in ((1, "buy"), (-1, "sell")):
+            mine[f"{name}_lots"] = sum(n for s, _, n in h.orders if s == side)
+            mine[f"{name}_value"] = sum(p * n for s, p, n in h.orders if s == side)
+        h.funding_owed = -(-h.lots * h.funding_owed * 1_000 // 10**6)
+
+
+@given(st.sampled_from(sorted(TIERS)), st.booleans(), st.integers(-(10**12), 10**12), st.lists(holdings, min_size=3, max_size=3))
+@settings(max_examples=200)
+def test_equity_and_requirements_of_an_account(tiers: str, whole: bool, dollars: int, held: list[Holding]) -> None:
+    """MARG-1, MARG-2, MARG-3, FUND-6: dollars of either sign, three tickers, orders on both sides."""
+    sim, schedule = base(tiers, whole), TIERS[tiers]
+    write(sim, dollars, held)
+    worth = equity(dollars, held)
+    assert margin.equity(sim.world, ANN) == worth
+    assert margin.required(sim.world, ANN) == maintenance(held, schedule, whole)
+    needed = [h.worst(schedule, whole) for h in held]
+    assert margin.initial_needed(sim.world, ANN, -1) == sum(needed)
+    assert margin.initial_needed(sim.world, ANN, 1) == needed[0] + needed[2]
+    assert margin.gross_notional(sim.world, ANN) == sum(abs(h.value()) for h in held)
+
+
+@given(
+    st.booleans(),
+    st.lists(holdings, min_size=3, max_size=3),
+    st.sampled_from([1, -1]),
+    st.integers(1_000, 60_000),
+    st.integers(1, 10**6),
+    st.integers(-2, 2),
+    st.integers(0, 10**7),
+)
+@settings(max_examples=200)
+def test_an_order_is_covered_to_the_micro_dollar(
+    whole: bool, held: list[Holding], side: int, price: int, lots: int, off: int, taker_ppb: int
+) -> None:
+    """MARG-3, MARG-4: equity is put at what the order needs, and up to two micro-dollars beside it."""
+    sim = base("D", whole)
+    write(sim, 0, held)
+    after = Holding(held[0].lots, held[0].mark_ticks, 100, [*held[0].orders, (side, price, lots)])
+    needed = after.worst(CLASS_D, whole) + sum(h.worst(CLASS_D, whole) for h in held[1:])
+    needed += share_up(lots * price * 100, taker_ppb)
+    dollars = needed + off - equity(0, held)
+    sim.memory[accounts.balances]["amount"][ANN * (2 + 2 * TICKERS)] = dollars
+    same = sum(n for s, _, n in held[0].orders if s == side)
+    only_closes = held[0].lots * side < 0 and lots + same <= abs(held[0].lots)
+    assert margin.covers(sim.world, ANN, 0, side, price, lots, taker_ppb) == int(off >= 0 or only_closes)

@@ -1,0 +1,152 @@
+"""Risk without scans against the full scan: triggers miss nobody and accuse nobody; stops fire as a list of prices would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain.funding import owed
+from plain.margin import Holding, equity, maintenance
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CLASS_D,
+    DOLLAR,
+    FRIDAY_OPEN,
+    MINUTE,
+    NO_FEES,
+    SECOND,
+    SELL,
+    Simulation,
+    go,
+    jump,
+    market,
+    mark,
+    put_price,
+    usd,
+)
+
+from offhours.sim.market import accounts, backstop, funding, liquidation, margin, positions, stops, triggers
+
+CROWD = 8
+_BASE: dict[int, Simulation] = {}
+RULES = {**NO_FEES, (backstop.backstop_rules, "unwind_ppb"): 0}
+
+
+def base(tickers: int) -> Simulation:
+    """Eight accounts and a rich counterparty (Ann), twenty seconds before a full hour."""
+    if tickers not in _BASE:
+        start = FRIDAY_OPEN + 30 * MINUTE - 20 * SECOND
+        sim = market(1 + CROWD, tickers=tickers, tiers=CLASS_D, knobs=RULES, start_us=start, orders=64)
+        for account in range(ANN, ANN + 1 + CROWD):
+            sim.endow(account, accounts.USD, 10**9 * DOLLAR)
+        _BASE[tickers] = sim
+    return _BASE[tickers].fork()
+
+
+def holdings(sim: Simulation, account: int) -> list[Holding]:
+    """An account's positions as the plain twin has them."""
+    t = len(sim.setup.tickers)
+    found = []
+    for k in range(t):
+        lots = int(sim.memory[positions.positions]["size_lots"][account * t + k])
+        paid = int(sim.memory[funding.fundings]["paid_pusd"][k])
+        since = int(sim.memory[funding.accruals]["from_pusd"][account * t + k])
+        found.append(Holding(lots, mark(sim, k), 100, funding_owed=owed(lots, paid, since)))
+    return found
+
+
+def below(sim: Simulation, account: int) -> bool:
+    """Whether the full exact scan finds an account below its maintenance margin."""
+    held = holdings(sim, account)
+    return equity(usd(sim, account), held) < maintenance(held, CLASS_D, False)
+
+
+def in_case(sim: Simulation) -> set[int]:
+    """Accounts in liquidation."""
+    return set(np.flatnonzero(sim.memory[liquidation.cases]["place"]).tolist())
+
+
+sizes = st.one_of(st.integers(-2_000, 2_000), st.sampled_from([10_000, -10_000, 9_999, 30_000, -250_000, 600_000]))
+
+
+def accounts_with(tickers: int) -> st.SearchStrategy[Any]:
+    """Positions of each account and the equity it keeps over its maintenance margin, thousandths."""
+    one = st.tuples(st.lists(sizes, min_size=tickers, max_size=tickers), st.integers(1_000, 3_000))
+    return st.lists(one, min_size=CROWD, max_size=CROWD)
+
+
+moves = st.one_of(st.integers(-40, 40), st.integers(-600, 600))
+
+
+@pytest.mark.parametrize("tickers", [1, 3])
+@given(data=st.data())
+@settings(max_examples=50)
+def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, data: st.DataObject) -> None:
+    """MARG-5, LIQ-1, TRIG-1: each second, over a full hour, with funding that eats at equity."""
+    sim = base(tickers)
+    everybody = range(BOB, BOB + CROWD)
+    for account, (wanted, kept) in zip(everybody, data.draw(accounts_with(tickers)), strict=True):
+        for ticker, lots in enumerate(wanted):
+            if lots:
+                side = BUY if lots > 0 else SELL
+                assert sim.place(account, 2 * ticker, side, 10_000, abs(lots)) == 0
+                assert sim.place(ANN, 2 * ticker, -side, 10_000, abs(lots)) == 0
+        held = holdings(sim, account)
+        spare = equity(usd(sim, account), held) - maintenance(held, CLASS_D, False) * kept // 1_000
+        accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
+        margin.note_change(sim.world, account)
+    rates = data.draw(st.lists(st.sampled_from([0, 2_500_000, -2_500_000, 40_000_000]), min_size=tickers, max_size=tickers))
+    go(sim, 1)
+    sim.memory[funding.fundings]["rate_ppb"] = rates
+    sim.memory[funding.fundings]["hourly_pusd"] = np.array(rates) * 1_000
+    # Whoever slept through the change of the rate is woken as the full hour would wake him.
+    for account in everybody:
+        margin.note_change(sim.world, account)
+    prices = [10_000] * tickers
+    for step in data.draw(st.lists(st.lists(moves, min_size=tickers, max_size=tickers), min_size=5, max_size=30)):
+        before = in_case(sim)
+        for ticker, move in enumerate(step):
+            prices[ticker] = max(3_000, prices[ticker] + move)
+            put_price(sim, prices[ticker] / 100, ticker)
+        go(sim, 1)
+        after = in_case(sim)
+        for account in everybody:
+            if account in before:
+                continue
+            assert (account in after) == below(sim, account), (account, step)
+    assert sim.audit() == []
+
+
+prices = st.one_of(st.integers(9_000, 11_000), st.integers(1, 200_000))
+
+
+@given(
+    st.lists(st.tuples(prices, st.integers(0, 3)), min_size=1, max_size=25),
+    st.lists(prices, min_size=1, max_size=8),
+)
+@settings(max_examples=80)
+def test_stops_fire_as_a_list_of_prices_would(placed: list[tuple[int, int]], path: list[int]) -> None:
+    """TRIG-1, TRIG-2, STOP-1: marks that jump about the window and far out of it, stops placed on the way."""
+    sim = base(1)
+    waiting: list[tuple[int, int]] = []
+    now = 10_000
+    for number, price in enumerate(path):
+        for trigger, when in placed:
+            if when == number and trigger != now:
+                assert stops.place_stop(sim.world, ANN, 0, SELL, trigger, 1, 0) == 0
+                waiting.append((trigger, 1 if trigger > now else -1))
+        now = price
+        jump(sim, price / 100)
+        assert mark(sim) == price
+        go(sim, 0.5)
+        waiting = [(trigger, way) for trigger, way in waiting if way * (trigger - now) > 0]
+        rows = sim.memory[stops.stops]
+        left = np.flatnonzero(rows["account"] == ANN)
+        nodes = sim.memory[triggers.trigger_nodes]["price_ticks"][[stops.node_of(sim.world, int(row)) for row in left]]
+        assert sorted(nodes.tolist()) == sorted(trigger for trigger, _ in waiting)
+        go(sim, 0.5)

@@ -55,6 +55,9 @@ from offhours.sim.chance import PRICE
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 
+CHECK_EVERY = 16
+"""Looks between two counts of all he owns."""
+
 
 class Maker:
     """Knobs and state of a maker."""
@@ -115,7 +118,7 @@ def decide(world: World, crowd: World, agent: int, row: int) -> int:
     me = makers(crowd)[row]
     if now_us(world) < me.paused_until_us:
         return me.paused_until_us
-    if not solvent(world, crowd, agent, row):
+    if agents(crowd)[agent].wakes % CHECK_EVERY == 1 and not solvent(world, crowd, agent, row):
         return me.paused_until_us
     for ticker in range(tickers(world)):
         think(world, crowd, agent, row, ticker)
@@ -152,7 +155,7 @@ def solvent(world: World, crowd: World, agent: int, row: int) -> int:
         deposit(world, crowd, agent, target - worth)
         return 0
     surplus = worth - me.payout * target
-    if surplus > 0.0 and agents(crowd)[agent].wakes % 1000 == 0:
+    if surplus > 0.0 and agents(crowd)[agent].wakes % (64 * CHECK_EVERY) == 1:
         withdraw(world, crowd, agent, min(surplus, 0.5 * spare_usd(world, crowd, agent)))
     return 1
 
@@ -237,36 +240,39 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
     for which in range(2):
         if resting_orders(world, crowd, agent, ticker, which):
             cancel_all(world, crowd, agent, ticker, which)
-        for level in range(me.levels):
-            away = half + step * level
-            here = centre + lift if which == PERP else centre
-            ladder(world, crowd, agent, row, ticker, which, BUY, here - away, size * (1.0 + level), load)
-            ladder(world, crowd, agent, row, ticker, which, SELL, here + away, size * (1.0 + level), load)
+        here = centre + lift if which == PERP else centre
+        ladder(world, crowd, agent, row, ticker, which, BUY, here, half, step, size, load)
+        ladder(world, crowd, agent, row, ticker, which, SELL, here, half, step, size, load)
 
 
 @kernel
-def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which: int, side: int, price: float, shares: float, load: float) -> None:  # fmt: skip
-    """One quote: nothing on the side that would add to a full inventory, and no more than he can deliver."""
+def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which: int, side: int, centre: float, half: float, step: float, size: float, load: float) -> None:  # fmt: skip
+    """His quotes on one side of a book: none that would add to a full inventory, no more than he can deliver.
+
+    A quote that would trade waits a tick away instead, unless what it would take is far enough through it to pay the fee.
+    """
     me = makers(crowd)[row]
     room = 1.0 - side * load
     if room <= 0.0:
         return
-    shares *= min(1.0, room)
+    most = 1.0e12
+    size *= min(1.0, room)
     if which == TOKEN:
-        shares *= me.token_share
-        owned = (
-            token_shares(world, crowd, agent, ticker) if side == SELL else dollars(world, crowd, agent) * 0.5 / price
-        )
-        shares = min(shares, max(0.0, owned) / (2.0 * me.levels))
-    size = lots(world, ticker, which, shares)
-    tick = tick_usd(world, ticker, which)
-    if size == 0:
-        return
-    other = best_usd(world, ticker, which, -side)
-    kind = POST_ONLY
-    if other > 0.0 and side * (price - other) > other * me.take_edge_ppb / 1.0e9:
-        kind = LIMIT
-    elif other > 0.0:
-        price = min(price, other - tick) if side == BUY else max(price, other + tick)
-    outward = ticks(world, ticker, which, price - side * 0.499 * tick)
-    order(world, crowd, agent, ticker, which, side, outward, size, kind, 0)
+        size *= me.token_share
+        owned = token_shares(world, crowd, agent, ticker)
+        if side == BUY:
+            owned = dollars(world, crowd, agent) * 0.5 / centre
+        most = max(0.0, owned) / (2.0 * me.levels)
+    tick, other = tick_usd(world, ticker, which), best_usd(world, ticker, which, -side)
+    for level in range(me.levels):
+        price = centre - side * (half + step * level)
+        shares = lots(world, ticker, which, min(size * (1.0 + level), most))
+        if shares == 0:
+            continue
+        kind = POST_ONLY
+        if other > 0.0 and side * (price - other) > other * me.take_edge_ppb / 1.0e9:
+            kind = LIMIT
+        elif other > 0.0:
+            price = min(price, other - tick) if side == BUY else max(price, other + tick)
+        outward = ticks(world, ticker, which, price - side * 0.499 * tick)
+        order(world, crowd, agent, ticker, which, side, outward, shares, kind, 0)

@@ -148,14 +148,41 @@ def spec_of(accessor: Any) -> Spec[Any]:
     return _SPECS[accessor]
 
 
-def _compile_access(rows: Callable[[World], Any], spec: Spec[Any]) -> None:
-    """Teach numba that `rows(address)` is an array view without an owner."""
-    from numba.core import types
-    from numba.extending import lower_builtin, type_callable
+if COMPILED:
+    import operator
+
+    from numba.core import cgutils, types
+    from numba.core.datamodel.models import ArrayModel
+    from numba.extending import lower_builtin, register_model, type_callable
     from numba.np import numpy_support
     from numba.np.arrayobj import make_array, populate_array
 
-    view_type = types.Array(numpy_support.from_dtype(spec.dtype), 1, "C", aligned=True)
+    class _RowsType(types.Array):  # type: ignore[misc]
+        """Rows of a table: an array view whose index counts from the first row only.
+
+        numba's own arrays turn a negative index round, which costs a load, a comparison and a selection at every access.
+        """
+
+        def __init__(self, row: Any) -> None:
+            super().__init__(row, 1, "C", aligned=True)
+            self.name = f"Rows({row})"
+
+    register_model(_RowsType)(ArrayModel)
+
+    @lower_builtin(operator.getitem, _RowsType, types.Integer)  # type: ignore[untyped-decorator]
+    def _row(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, index_type = signature.args
+        view = make_array(rows)(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], index_type, types.intp)
+        if context.enable_boundscheck:
+            cgutils.do_boundscheck(context, builder, index, builder.extract_value(view.shape, 0), 0)
+        place = builder.gep(view.data, [index], inbounds=True)
+        return builder.bitcast(place, context.get_value_type(signature.return_type))
+
+
+def _compile_access(rows: Callable[[World], Any], spec: Spec[Any]) -> None:
+    """Teach numba that `rows(address)` is an array view without an owner."""
+    view_type = _RowsType(numpy_support.from_dtype(spec.dtype))
 
     def typer(context: Any) -> Any:
         def of(world: Any) -> Any:
@@ -227,7 +254,9 @@ class Memory:
         for spec in self.block:
             offsets[spec.name] = totals[spec.recorded]
             totals[spec.recorded] += (self._counts[spec.name] * spec.dtype.itemsize + 63) // 64 * 64
-        self.arena: np.ndarray[Any, Any] = np.zeros(totals[False], dtype=np.uint8) if like is None else like.arena.copy()
+        self.arena: np.ndarray[Any, Any] = (
+            np.zeros(totals[False], dtype=np.uint8) if like is None else like.arena.copy()
+        )
         self._log_arena = np.zeros(totals[True], dtype=np.uint8)
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         descriptor = np.zeros(2 * len(self.block.accessors), dtype=np.int64)

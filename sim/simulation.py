@@ -195,7 +195,7 @@ def open_market(
         groups=accounts.HOUSES + len(setup.group_keys),
         orders=setup.orders,
         stops=setup.stops,
-        lane_rooms=tuple(room for _, room in setup.lanes),
+        lane_rooms=tuple(_ring(room) for _, room in setup.lanes),
         phases=len(hours),
         bank_days=len(days),
         plans=_count(setup.plans),
@@ -246,6 +246,11 @@ def _write_stocks(memory: Memory, setup: Setup) -> None:
             memory[accessor][: len(rows)] = rows
 
 
+def _ring(room: int) -> int:
+    """The power of two that holds so many messages."""
+    return 1 << max(0, room - 1).bit_length()
+
+
 def _count(rows: np.ndarray[Any, Any] | None) -> int:
     """Rows of an optional table, which has at least an empty one."""
     return 1 if rows is None else max(1, len(rows))
@@ -258,8 +263,8 @@ def _begin_rooms(simulation: Simulation) -> None:
     bank.begin(world)
     first_row = 0
     for lane, (latency_us, room) in enumerate(setup.lanes):
-        flight.begin(world, lane, latency_us, first_row, room)
-        first_row += room
+        flight.begin(world, lane, latency_us, first_row, _ring(room))
+        first_row += _ring(room)
     for house in range(accounts.HOUSES):
         accounts.open_account(world, house, house, 0, accounts.NO_PARENT, house)
     for number, person in enumerate(setup.people):

@@ -37,6 +37,7 @@ class Tape:
             if self._keep:
                 self._chunks[log].append(chunk)
         counts[:] = 0
+        memory[clock.clock]["logs_full"][0] = 0
 
     def rows(self, accessor: Accessor) -> np.ndarray[Any, Any]:
         """All rows of a recorded table so far."""

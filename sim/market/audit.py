@@ -195,7 +195,11 @@ def _flows(memory: Memory) -> list[Breach]:
     groups = memory[accounts.accounts]["group"]
     dollars = np.zeros(int(c["groups"]), dtype=np.int64)
     np.add.at(dollars, groups, _balances(memory)[:, accounts.USD])
-    explained = memory[accounts.flows]["amount"].reshape(int(c["groups"]), accounts.FLOWS)[:, : accounts.BROKER_DEPOSIT].sum(axis=1)
+    explained = (
+        memory[accounts.flows]["amount"]
+        .reshape(int(c["groups"]), accounts.FLOWS)[:, : accounts.BROKER_DEPOSIT]
+        .sum(axis=1)
+    )
     wrong = np.flatnonzero(dollars != explained)
     found = [Breach("AUD-7", "accounts", f"group {g}: flows do not explain its dollars") for g in wrong.tolist()]
     if np.any(memory[margin.watches]["dirty"] > 1):

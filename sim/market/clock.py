@@ -38,6 +38,7 @@ class Clock:
     messages: A[int, Column("i8", "count", "orders and cancels that reached a book")]
     trades: A[int, Column("i8", "count", "fills on all books")]
     log_trades: A[int, Column("i8", "flag", "1 where single trades are recorded")]
+    logs_full: A[int, Column("i8", "flag", "1 where a recorded table could not take the largest single event any more")]
 
 
 class Phase:
@@ -134,18 +135,10 @@ def count_trade(world: World) -> None:
 
 @kernel
 def log_row(world: World, log: int) -> int:
-    """Claim the next row of a recorded table."""
+    """Claim the next row of a recorded table; past three quarters of its room it asks to be drained."""
     entry = logs(world)[log]
     assert entry.count < entry.room, "a recorded table overflowed between two drains"
     entry.count += 1
+    if 4 * entry.count > 3 * entry.room:
+        clock(world)[0].logs_full = 1
     return entry.count - 1
-
-
-@kernel
-def logs_nearly_full(world: World) -> int:
-    """1 where some recorded table could not take the largest single event any more (a quarter of its room)."""
-    for log in range(LOGS):
-        entry = logs(world)[log]
-        if 4 * entry.count > 3 * entry.room:
-            return 1
-    return 0

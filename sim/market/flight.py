@@ -25,7 +25,8 @@ class Lane:
 
     latency_us: A[int, Column("i8", "us", "time from sending to arriving")]
     first_row: A[int, Column("i8", "row", "first row of its ring")]
-    room: A[int, Column("i8", "rows", "rows of its ring")]
+    room: A[int, Column("i8", "rows", "rows of its ring, a power of two")]
+    head_us: A[int, Column("i8", "us", "when its first message arrives, or NEVER")]
     sent: A[int, Column("i8", "count", "messages ever sent")]
     arrived: A[int, Column("i8", "count", "messages ever arrived")]
 
@@ -45,9 +46,11 @@ class Message:
 
 
 class Next:
-    """One row: the earliest arrival over all lanes."""
+    """One row: the lane that is served next."""
 
-    due_us: A[int, Column("i8", "us", "earliest arrival, or NEVER")]
+    due_us: A[int, Column("i8", "us", "earliest arrival over all lanes, or NEVER")]
+    lane: A[int, Column("i8", "lane", "whose message that is")]
+    other_us: A[int, Column("i8", "us", "earliest arrival over the other lanes, or NEVER")]
 
 
 lanes = table(Lane)
@@ -57,12 +60,15 @@ nexts = table(Next)
 
 @kernel
 def begin(world: World, lane: int, latency_us: int, first_row: int, room: int) -> None:
-    """Make an empty lane."""
+    """Make an empty lane; `room` is a power of two, so that its ring needs no division."""
+    assert room > 0 and room & (room - 1) == 0
     row = lanes(world)[lane]
     row.latency_us = latency_us
     row.first_row = first_row
     row.room = room
+    row.head_us = NEVER
     nexts(world)[0].due_us = NEVER
+    nexts(world)[0].other_us = NEVER
 
 
 @kernel
@@ -71,8 +77,9 @@ def send(world: World, lane: int, account: int, book: int, kind: int, side: int,
     row = lanes(world)[lane]
     if row.sent - row.arrived >= row.room:
         return refuse(world, QUEUE_FULL)
-    m = messages(world)[row.first_row + row.sent % row.room]
-    m.due_us = clock(world)[0].now_us + row.latency_us
+    due_us = clock(world)[0].now_us + row.latency_us
+    m = messages(world)[row.first_row + (row.sent & (row.room - 1))]
+    m.due_us = due_us
     m.price_ticks = price_ticks
     m.size_lots = lots
     m.name = name
@@ -81,44 +88,59 @@ def send(world: World, lane: int, account: int, book: int, kind: int, side: int,
     m.kind = kind
     m.side = side
     m.flags = flags
+    if row.sent == row.arrived:
+        row.head_us = due_us
+        _queue_up(world, lane, due_us)
     row.sent += 1
-    if m.due_us < nexts(world)[0].due_us:
-        nexts(world)[0].due_us = m.due_us
     return ACCEPTED
+
+
+@kernel
+def _queue_up(world: World, lane: int, due_us: int) -> None:
+    """A lane that was empty has a first message: see whether it is served next."""
+    n = nexts(world)[0]
+    if due_us < n.due_us or (due_us == n.due_us and _goes_before(world, lane, n.lane, due_us)):
+        n.other_us = n.due_us
+        n.due_us = due_us
+        n.lane = lane
+    else:
+        n.other_us = min(n.other_us, due_us)
+
+
+@kernel
+def _goes_before(world: World, lane: int, other: int, due_us: int) -> int:
+    """1 where a lane is served before another at one instant (FLIGHT-2)."""
+    seed = clock(world)[0].seed
+    return 1 if tie_order(seed, due_us, lane) < tie_order(seed, due_us, other) else 0
 
 
 @kernel
 def take(world: World) -> int:
     """Remove the message that arrives next (due by now) and return its row, or -1."""
-    now_us = clock(world)[0].now_us
-    if nexts(world)[0].due_us > now_us:
+    n = nexts(world)[0]
+    if n.due_us > clock(world)[0].now_us:
         return -1
-    best, best_due, best_tie, second_due = -1, NEVER, 0, NEVER
-    for lane in range(len(lanes(world))):
-        row = lanes(world)[lane]
-        if row.sent == row.arrived:
-            continue
-        due_us = messages(world)[row.first_row + row.arrived % row.room].due_us
-        if due_us > best_due:
-            second_due = min(second_due, due_us)
-            continue
-        if due_us == best_due:
-            tie = tie_order(clock(world)[0].seed, due_us, lane)
-            if best_tie < 0:
-                best_tie = tie_order(clock(world)[0].seed, due_us, best)
-            if tie > best_tie:
-                second_due = due_us
-                continue
-            best_tie = tie
-        else:
-            best_tie = -1
-        second_due = best_due
-        best, best_due = lane, due_us
-    row = lanes(world)[best]
-    found = row.first_row + row.arrived % row.room
+    row = lanes(world)[n.lane]
+    found = row.first_row + (row.arrived & (row.room - 1))
     row.arrived += 1
-    following = NEVER
-    if row.sent != row.arrived:
-        following = messages(world)[row.first_row + row.arrived % row.room].due_us
-    nexts(world)[0].due_us = min(following, second_due)
+    row.head_us = (
+        NEVER if row.sent == row.arrived else messages(world)[row.first_row + (row.arrived & (row.room - 1))].due_us
+    )
+    if row.head_us != n.due_us:
+        if row.head_us < n.other_us:
+            n.due_us = row.head_us
+        else:
+            _choose(world)
     return found
+
+
+@kernel
+def _choose(world: World) -> None:
+    """Find the lane that is served next, and the earliest arrival of the others."""
+    n = nexts(world)[0]
+    n.due_us = NEVER
+    n.other_us = NEVER
+    n.lane = 0
+    for lane in range(len(lanes(world))):
+        if lanes(world)[lane].head_us != NEVER:
+            _queue_up(world, lane, lanes(world)[lane].head_us)

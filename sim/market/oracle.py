@@ -41,6 +41,7 @@ class Oracle:
     average_usd: A[float, Column("f8", "usd", "EMA of impact mid minus index")]
     mark_usd: A[float, Column("f8", "usd", "mark before rounding")]
     mark_ticks: A[int, Column("i8", "ticks", "mark, rounded to the perp's tick")]
+    index_ticks: A[int, Column("i8", "ticks", "index, rounded to the token book's tick")]
     impact_usd: A[float, Column("f8", "usd", "impact mid of the perp book, or -1")]
     impact_spread_ppb: A[int, Column("i8", "ppb", "distance of the perp's impact prices over their mid, or -1")]
     premium_ppb: A[int, Column("i8", "ppb", "(impact mid - index) / index, the last one known")]
@@ -88,6 +89,7 @@ def begin(world: World, ticker: int, price_usd: float, tick_usd: float, lot_shar
     o.token_tick_usd = token_tick_usd
     o.token_lot_shares = token_lot_shares
     o.mark_ticks = nearest(price_usd / tick_usd)
+    o.index_ticks = nearest(price_usd / token_tick_usd)
     o.impact_usd = -1.0
     o.index_us = clock(world)[0].now_us
     o.keep = ema_weight(oracle_rules(world)[ticker].ema_us)
@@ -142,16 +144,15 @@ def refresh(world: World, ticker: int, pinned_usd: float) -> None:
             o.premium_ppb = nearest((o.impact_usd - o.index_usd) / o.index_usd * PPB)
         o.mark_usd = mark_price(o.index_usd, o.average_usd, rules.premium_cap_ppb)
     o.mark_ticks = max(1, nearest(o.mark_usd / o.tick_usd))
+    o.index_ticks = max(1, nearest(o.index_usd / o.token_tick_usd))
     fallbacks(world)[4 * ticker + o.state].seconds += 1
 
 
 @kernel
 def reference_ticks(world: World, book: int) -> int:
     """The price a book's band is centred on: the mark for a perp book, the index for a token book, in its ticks."""
-    o = oracles(world)[book // 2]
-    if book % 2 == 0:
-        return o.mark_ticks
-    return nearest(o.index_usd / o.token_tick_usd)
+    o = oracles(world)[book >> 1]
+    return o.mark_ticks if book & 1 == 0 else o.index_ticks
 
 
 @kernel

@@ -35,7 +35,6 @@ from offhours.sim.market.clock import (
     clock,
     count_event,
     enter,
-    logs_nearly_full,
     tick,
 )
 
@@ -56,7 +55,7 @@ def bring(world: World, until_us: int) -> int:
         if next_us > until_us:
             enter(world, until_us)
             return RUNNING
-        if logs_nearly_full(world):
+        if clock(world)[0].logs_full == 1:
             return LOG_NEARLY_FULL
         enter(world, next_us)
         if clock(world)[0].grid_us == next_us:

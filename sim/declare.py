@@ -157,7 +157,7 @@ if COMPILED:
     from numba.np import numpy_support
     from numba.np.arrayobj import make_array, populate_array
 
-    class _RowsType(types.Array):  # type: ignore[misc]
+    class _RowsType(types.Array):
         """Rows of a table: an array view whose index counts from the first row only.
 
         numba's own arrays turn a negative index round, which costs a load, a comparison and a selection at every access.

@@ -218,13 +218,13 @@ def move_marks(world: World, ticker: int, old_ticks: int) -> None:
 def attend(world: World) -> None:
     """The risk work of a second: fired triggers, changed accounts, then one attempt for each open case (LIQ-8)."""
     c = clock(world)[0]
-    positions_count = c.accounts * c.tickers
+    of_positions = 2 * c.accounts * c.tickers
     node = take_hit(world)
     while node != NO_NODE:
-        if node <= positions_count:
-            note_change(world, (node - 1) // c.tickers)
+        if node <= of_positions:
+            note_change(world, (node - 1) // 2 // c.tickers)
         else:
-            fire(world, node - positions_count)
+            fire(world, node - of_positions)
         node = take_hit(world)
     account = take_change(world)
     while account >= 0:

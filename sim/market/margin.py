@@ -6,7 +6,7 @@ MARG-3  An order is accepted if, after its worst fill, equity covers the initial
         larger side per ticker), the loss of limit prices against the mark, and the fee; otherwise refused.
 MARG-4  An order that only reduces needs no margin.
 MARG-5  An account that changed is looked at once, at the next second; then it sleeps until a mark crosses a price that is
-        safe for any joint move of all its tickers.
+        safe for any joint move of all its tickers, or one at which a tier for whole positions begins.
 MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
 """
 
@@ -26,7 +26,7 @@ from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, open_orders
 from offhours.sim.market.positions import positions
-from offhours.sim.market.triggers import DOWN, UP, arm, disarm
+from offhours.sim.market.triggers import DOWN, UP, arm, disarm, loss_node, tier_node
 
 TIERS = 8
 NO_TIER = 1 << 62
@@ -301,7 +301,8 @@ def take_change(world: World) -> int:
         row = account * clock(world)[0].tickers + ticker
         mine = open_orders(world)[2 * row]
         if positions(world)[row].size_lots == 0:
-            disarm(world, row + 1)
+            disarm(world, loss_node(row))
+            disarm(world, tier_node(row))
             if mine.buy_lots == 0 and mine.sell_lots == 0:
                 w.held ^= 1 << ticker
     return account
@@ -312,8 +313,9 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
     """Set the prices at which an account must be looked at again (MARG-5).
 
     `spare_uusd` is equity minus maintenance margin, positive. Within a relative move x of all marks equity falls by at most x
-    times the sum of notionals, maintenance grows by at most the highest rate times that, and funding takes what is
-    payable until the next full hour, when everybody is looked at anyway.
+    times the sum of notionals, maintenance grows by at most the highest rate times that (until a higher tier begins, where
+    tiers are for whole positions), and funding takes what is payable until the next full hour, when everybody is looked at
+    anyway.
     """
     t = clock(world)[0].tickers
     exposure, payable = 0.0, 0
@@ -340,9 +342,23 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
         mark_ticks = oracles(world)[ticker].mark_ticks
         distance = 1 + int(min(radius, 1.0e6) * mark_ticks * 0.999999)
         if lots > 0:
-            arm(world, account * t + ticker + 1, ticker, DOWN, mark_ticks - distance)
+            arm(world, loss_node(account * t + ticker), ticker, DOWN, mark_ticks - distance)
         elif lots < 0:
-            arm(world, account * t + ticker + 1, ticker, UP, mark_ticks + distance)
+            arm(world, loss_node(account * t + ticker), ticker, UP, mark_ticks + distance)
+        if lots != 0 and margin_rules(world)[ticker].form == WHOLE:
+            arm_tier(world, account, ticker, abs(lots))
+
+
+@kernel
+def arm_tier(world: World, account: int, ticker: int, lots: int) -> None:
+    """Look again when the mark carries a position into the next tier (MARG-5)."""
+    node = tier_node(account * clock(world)[0].tickers + ticker)
+    row = tier_row(world, ticker, notional(world, account, ticker))
+    if row + 1 < (ticker + 1) * TIERS and tiers(world)[row + 1].from_uusd != NO_TIER:
+        per_tick = lots * books(world)[2 * ticker].unit_uusd
+        arm(world, node, ticker, UP, -(-tiers(world)[row + 1].from_uusd // per_tick))
+    else:
+        disarm(world, node)
 
 
 @kernel

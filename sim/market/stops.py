@@ -65,7 +65,7 @@ def begin(world: World) -> None:
 def node_of(world: World, row: int) -> int:
     """Trigger node of a stop: they follow the positions'."""
     c = clock(world)[0]
-    return c.accounts * c.tickers + row
+    return 2 * c.accounts * c.tickers + row
 
 
 @kernel

@@ -3,7 +3,8 @@
 TRIG-1  A mark move visits only the ticks it crosses, and each thing waiting there once.
 TRIG-2  What waits beyond the window waits at its edge; the window moves before the mark gets there.
 
-A node is a position (row + 1) whose account must be looked at, or a stop order (after all positions).
+Two nodes a position ask for a look at its account: one where a loss begins to matter, one where a tier begins. Stop
+orders have theirs after all of these.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class TriggerHead:
 
 
 class TriggerNode:
-    """One row per position and stop order."""
+    """Two rows per position, then one per stop order."""
 
     price_ticks: A[int, Column("i8", "ticks", "fires when the mark is here or beyond")]
     row: A[int, Column("i4", "row", "head row it hangs on, plus one; 0 where it does not wait")]
@@ -47,6 +48,18 @@ trigger_windows = table(TriggerWindow)
 trigger_heads = table(TriggerHead)
 trigger_nodes = table(TriggerNode)
 hits = table(Hit)
+
+
+@kernel
+def loss_node(position: int) -> int:
+    """Node of a position's row where a loss begins to matter."""
+    return 2 * position + 1
+
+
+@kernel
+def tier_node(position: int) -> int:
+    """Node of a position's row where a higher tier begins."""
+    return 2 * position + 2
 
 
 @kernel

@@ -33,19 +33,19 @@ from plain.market import (
 from offhours.sim.market import accounts, backstop, funding, liquidation, margin, positions, stops, triggers
 
 CROWD = 8
-_BASE: dict[int, Simulation] = {}
+_BASE: dict[tuple[int, bool], Simulation] = {}
 RULES = {**NO_FEES, (backstop.backstop_rules, "unwind_ppb"): 0}
 
 
-def base(tickers: int) -> Simulation:
+def base(tickers: int, whole: bool = False) -> Simulation:
     """Eight accounts and a rich counterparty (Ann), twenty seconds before a full hour."""
-    if tickers not in _BASE:
+    if (tickers, whole) not in _BASE:
         start = FRIDAY_OPEN + 30 * MINUTE - 20 * SECOND
-        sim = market(1 + CROWD, tickers=tickers, tiers=CLASS_D, knobs=RULES, start_us=start, orders=64)
+        sim = market(1 + CROWD, tickers=tickers, tiers=CLASS_D, knobs={**RULES, (margin.margin_rules, "form"): int(whole)}, start_us=start, orders=64)
         for account in range(ANN, ANN + 1 + CROWD):
             sim.endow(account, accounts.USD, 10**9 * DOLLAR)
-        _BASE[tickers] = sim
-    return _BASE[tickers].fork()
+        _BASE[tickers, whole] = sim
+    return _BASE[tickers, whole].fork()
 
 
 def holdings(sim: Simulation, account: int) -> list[Holding]:
@@ -60,10 +60,10 @@ def holdings(sim: Simulation, account: int) -> list[Holding]:
     return found
 
 
-def below(sim: Simulation, account: int) -> bool:
+def below(sim: Simulation, account: int, whole: bool) -> bool:
     """Whether the full exact scan finds an account below its maintenance margin."""
     held = holdings(sim, account)
-    return equity(usd(sim, account), held) < maintenance(held, CLASS_D, False)
+    return equity(usd(sim, account), held) < maintenance(held, CLASS_D, whole)
 
 
 def in_case(sim: Simulation) -> set[int]:
@@ -71,24 +71,25 @@ def in_case(sim: Simulation) -> set[int]:
     return set(np.flatnonzero(sim.memory[liquidation.cases]["place"]).tolist())
 
 
-sizes = st.one_of(st.integers(-2_000, 2_000), st.sampled_from([10_000, -10_000, 9_999, 30_000, -250_000, 600_000]))
+sizes = st.one_of(st.integers(-2_000, 2_000), st.sampled_from([10_000, -10_000, 9_990, -9_900, 9_500, 30_000, -250_000, 249_000, 600_000]))
 
 
 def accounts_with(tickers: int) -> st.SearchStrategy[Any]:
     """Positions of each account and the equity it keeps over its maintenance margin, thousandths."""
-    one = st.tuples(st.lists(sizes, min_size=tickers, max_size=tickers), st.integers(1_000, 3_000))
+    one = st.tuples(st.lists(sizes, min_size=tickers, max_size=tickers), st.sampled_from([1_000, 1_001, 1_100, 2_000, 2_200, 3_000]))
     return st.lists(one, min_size=CROWD, max_size=CROWD)
 
 
 moves = st.one_of(st.integers(-40, 40), st.integers(-600, 600))
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("tickers", [1, 3])
 @given(data=st.data())
 @settings(max_examples=50)
-def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, data: st.DataObject) -> None:
-    """MARG-5, LIQ-1, TRIG-1: each second, over a full hour, with funding that eats at equity."""
-    sim = base(tickers)
+def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, whole: bool, data: st.DataObject) -> None:
+    """MARG-5, LIQ-1, TRIG-1: each second, over a full hour, with funding that eats at equity, for both forms of tiers."""
+    sim = base(tickers, whole)
     everybody = range(BOB, BOB + CROWD)
     for account, (wanted, kept) in zip(everybody, data.draw(accounts_with(tickers)), strict=True):
         for ticker, lots in enumerate(wanted):
@@ -97,7 +98,7 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, data: st.D
                 assert sim.place(account, 2 * ticker, side, 10_000, abs(lots)) == 0
                 assert sim.place(ANN, 2 * ticker, -side, 10_000, abs(lots)) == 0
         held = holdings(sim, account)
-        spare = equity(usd(sim, account), held) - maintenance(held, CLASS_D, False) * kept // 1_000
+        spare = equity(usd(sim, account), held) - maintenance(held, CLASS_D, whole) * kept // 1_000
         accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
         margin.note_change(sim.world, account)
     rates = data.draw(st.lists(st.sampled_from([0, 2_500_000, -2_500_000, 40_000_000]), min_size=tickers, max_size=tickers))
@@ -118,7 +119,7 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, data: st.D
         for account in everybody:
             if account in before:
                 continue
-            assert (account in after) == below(sim, account), (account, step)
+            assert (account in after) == below(sim, account, whole), (account, step)
     assert sim.audit() == []
 
 

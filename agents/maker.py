@@ -55,6 +55,8 @@ from offhours.sim.chance import PRICE
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 
+FULL_SHARE = 0.1
+"""Size of a quote that would add to a full inventory, beside his ordinary one: he is paid to be there."""
 CHECK_EVERY = 16
 """Looks between two counts of all he owns."""
 
@@ -63,19 +65,20 @@ class Maker:
     """Knobs and state of a maker."""
 
     mean_sleep_us: A[int, Knob("5 s", "us", "10 ms", "1 day", "mean time between two looks", basis="chosen: slow for a machine, fast for the hour-long questions asked here; not half, because run time doubles; not twice, because quotes would lag a moving stock by its spread")]  # fmt: skip
-    half_spread_ppb: A[int, Knob("5 bp", "ppb", "0.1 bp", "5 %", "half-spread of the first level in regular hours", basis="measured: tokenized-stock perps on Hyperliquid's xyz dex, one snapshot of 2026: median impact spread 11 bp; first level inside it")]  # fmt: skip
+    half_spread_ppb: A[int, Knob("8 bp", "ppb", "0.1 bp", "5 %", "half-spread of the first level in regular hours", basis="measured: tokenized-stock perps on Hyperliquid's xyz dex, one snapshot of 2026: median impact spread 11 bp; first level inside it")]  # fmt: skip
     uncertainty: A[float, Knob("0.15", "real", "0", "10", "half-spread added, in standard deviations of the belief", basis="chosen: a maker loses about this much to an informed order of the mean kind; not half, because weekend spreads would stay at the daytime's; not twice, because books would be wider than 1 % by Sunday, beyond what SPYx and TSLAx pools show")]  # fmt: skip
     levels: A[int, Knob("4", "count", "1", "8", "quotes on each side of a book", basis="chosen: depth in a few steps; half or twice splits the same size")]  # fmt: skip
     level_step_ppb: A[int, Knob("8 bp", "ppb", "0.1 bp", "5 %", "distance between levels in regular hours", basis="chosen: four levels reach 30 bp; not half, because depth within 50 bp is what the regime states; not twice, because it would lie beyond")]  # fmt: skip
     level_uusd: A[int, Knob("$5,000", "uusd", "$10", "$100M", "size of a level in regular hours", basis="chosen: twenty makers make $400,000 a side; not half or twice: the regime's depth decides")]  # fmt: skip
     thin_off_hours: A[float, Knob("0.4", "real", "0", "1", "size of a level while the stock has no quote, beside the regular one", basis="measured: silver perp against its future in January 2026: off-hours depth a fraction; tokens trade 12 to 30 % of weekday volume at week-ends")]  # fmt: skip
     token_share: A[float, Knob("0.6", "real", "0", "5", "size on the token book beside the perp book", basis="chosen: tokens are the thinner market; half or twice moves the index's depth alike")]  # fmt: skip
-    inventory_uusd: A[int, Knob("$150,000", "uusd", "$100", "$1B", "net inventory at which he stops adding to it", basis="chosen: a third of his capital at 1x; not half, because two retail orders would fill it; not twice, because a 10 % gap would then end him")]  # fmt: skip
+    inventory_uusd: A[int, Knob("$150,000", "uusd", "$100", "$1B", "net inventory at which he adds to it only in small size", basis="chosen: a third of his capital at 1x; not half, because two retail orders would fill it; not twice, because a 10 % gap would then end him")]  # fmt: skip
     skew: A[float, Knob("0.6", "real", "0", "10", "shift of both centres at full net inventory, in half-spreads", basis="literature: Avellaneda and Stoikov's q gamma sigma^2, with gamma such that a full maker offers at his fair value; half or twice: he stays full longer or shorter")]  # fmt: skip
     carry_ppb: A[int, Knob("0.3 %", "ppb", "0 %", "10 %", "shift of the perp's centre above the token's at full short perp inventory", basis="chosen: what funding must pay him for a hedged short: at a divisor of 24 this is 1.25 bp an hour; not half, because then arbitrage never pays; not twice, because the premium would live at the mark's cap")]  # fmt: skip
     perp_uusd: A[int, Knob("$1.5M", "uusd", "$100", "$1B", "perp position, hedged or not, that he calls full", basis="chosen: his dollars at the venue at 1x; not half, because retail's net long would fill all of them; not twice, because a hedge that breaks would then ruin him")]  # fmt: skip
     take_edge_ppb: A[int, Knob("8 bp", "ppb", "0 bp", "10 %", "how far through his own quote the other side must be before he takes it", basis="rule: beyond the taker fee of 5 bp (Kraken paper engine default), with something left; not half, which loses money; not twice, because stale orders would stand in the way of the price")]  # fmt: skip
     flow_gain: A[float, Knob("0.2", "real", "0", "10", "move of the belief by a net purchase of his whole inventory limit by the market, in standard deviations of the belief", basis="literature: Kyle's lambda is the sd of value over twice the sd of noise flow, here five times his own limit over a closed night; fitted with the informed to what tokens know of a gap")]  # fmt: skip
+    belief_limit: A[float, Knob("2.5", "real", "0", "100", "how far flow alone may move his belief from the stock's last quote, in standard deviations of the news since", basis="chosen: 99 % of what may have happened; not half, because a real gap of 2 sd would find him at 1.25; not twice, because forced sellers alone would take him there")]  # fmt: skip
     feed_delay_us: A[int, Knob("1 s", "us", "0 s", "1 h", "age at which he has a stock quote", basis="chosen: a consolidated feed and his own machine; not half or twice: it is one look")]  # fmt: skip
     disagreement_ppb: A[int, Knob("0.5 bp", "ppb", "0 bp", "1 %", "standard deviation of his own error about the stock, each look", basis="chosen: so that makers do not quote one price; not half, because ties would decide; not twice, because it would be a fifth of the spread")]  # fmt: skip
     hedge_share: A[float, Knob("0.5", "real", "0", "10", "net inventory, beside its limit, above which he hedges in the stock", basis="chosen: rarely enough that the broker's spread does not eat the gain; half or twice trades more or less there")]  # fmt: skip
@@ -95,6 +98,7 @@ class Belief:
     mean_usd: A[float, Column("f8", "usd", "mean; 0 before his first look")]
     base_shares: A[float, Column("f8", "shares", "tokens and shares at his first look: his neutral stock")]
     sd: A[float, Column("f8", "", "standard deviation, of the log")]
+    last_usd: A[float, Column("f8", "usd", "the stock quote he adopted last")]
     known_variance: A[
         float, Column("f8", "", "variance of the news since the close that he had seen when he last saw a quote")
     ]
@@ -168,6 +172,7 @@ def think(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
     flow = bought_shares(world, ticker, PERP) + bought_shares(world, ticker, TOKEN)
     if b.mean_usd == 0.0:
         b.mean_usd = stock_usd(world, ticker)
+        b.last_usd = b.mean_usd
         b.base_shares = token_shares(world, crowd, agent, ticker) + held_shares(world, crowd, agent, ticker)
         b.flow_shares = flow
         b.thought_us = now
@@ -177,6 +182,7 @@ def think(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
             b.seen_us = now
         if now - b.seen_us >= me.feed_delay_us:
             b.mean_usd = b.seen_usd
+            b.last_usd = b.seen_usd
             b.sd = 0.0
             b.known_variance = news_variance(world, ticker)
             b.seen_usd = stock_usd(world, ticker)
@@ -185,7 +191,9 @@ def think(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
         b.seen_usd = 0.0
         b.sd = sqrt(max(0.0, news_variance(world, ticker) - b.known_variance))
         pressure = (flow - b.flow_shares) * b.mean_usd * 1.0e6 / me.inventory_uusd
-        b.mean_usd *= 1.0 + me.flow_gain * b.sd * min(max(pressure, -1.0), 1.0)
+        moved = b.mean_usd * (1.0 + me.flow_gain * b.sd * min(max(pressure, -1.0), 1.0))
+        most = me.belief_limit * b.sd
+        b.mean_usd = min(max(moved, b.last_usd * (1.0 - most)), b.last_usd * (1.0 + most))
     b.flow_shares = flow
     b.thought_us = now
 
@@ -247,16 +255,13 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
 
 @kernel
 def ladder(world: World, crowd: World, agent: int, row: int, ticker: int, which: int, side: int, centre: float, half: float, step: float, size: float, load: float) -> None:  # fmt: skip
-    """His quotes on one side of a book: none that would add to a full inventory, no more than he can deliver.
+    """His quotes on one side of a book: small ones only where they would add to a full inventory, and none he cannot deliver.
 
     A quote that would trade waits a tick away instead, unless what it would take is far enough through it to pay the fee.
     """
     me = makers(crowd)[row]
-    room = 1.0 - side * load
-    if room <= 0.0:
-        return
     most = 1.0e12
-    size *= min(1.0, room)
+    size *= min(1.0, max(FULL_SHARE, 1.0 - side * load))
     if which == TOKEN:
         size *= me.token_share
         owned = token_shares(world, crowd, agent, ticker)

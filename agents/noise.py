@@ -45,7 +45,7 @@ class Noise:
     width_ppb: A[int, Knob("0.3 %", "ppb", "0 %", "10 %", "mean distance of a resting order behind the best price", basis="chosen: between a maker's first and last level; not half, because it would take his queue; not twice, because it would never fill")]  # fmt: skip
     extended: A[float, Knob("0.25", "real", "0", "2", "activity in pre- and post-market beside regular hours", basis="measured: hourly volume of TSLAx and QQQx pools on Solana, six weeks of 2026: night and weekend 0.1 to 0.25 of regular")]  # fmt: skip
     night: A[float, Knob("0.2", "real", "0", "2", "activity at night", basis="measured: as extended")]
-    weekend: A[float, Knob("0.12", "real", "0", "2", "activity at week-ends and on holidays", basis="measured: as extended")]  # fmt: skip
+    weekend: A[float, Knob("0.2", "real", "0", "2", "activity at week-ends and on holidays", basis="measured: as extended")]  # fmt: skip
 
 
 noise = table(Noise)

@@ -210,10 +210,11 @@ def _spans(us: Array, inside: Array) -> list[tuple[int, int]]:
     return [(int(us[max(0, a - 1)]), int(us[min(len(us) - 1, b)])) for a, b in zip(starts, ends)]
 
 
-def soon_after(run: Run, sleep: Sleep) -> tuple[int, int]:
-    """Liquidations within SOON_US of the first price, and all of the run."""
-    us = liquidations_of(run)["us"].to_numpy()
-    return int(((us >= sleep.until_us) & (us <= sleep.until_us + SOON_US)).sum()), len(us)
+def soon_after(run: Run, sleep: Sleep) -> tuple[float, float]:
+    """Dollars liquidated within SOON_US of the first price, and in all of the run."""
+    events = liquidations_of(run)
+    us, value = events["us"].to_numpy(), events["value_usd"].abs().to_numpy()
+    return float(value[(us >= sleep.until_us) & (us <= sleep.until_us + SOON_US)].sum()), float(value.sum())
 
 
 # Axes ----------------------------------------------------------------------------------------------------------------
@@ -230,15 +231,16 @@ def _axes(ax: Axes | None, name: str) -> Axes:
 
 def _title(ax: Axes, text: str, size: float = 11.5) -> None:
     """A finding above the axes, wrapped to the figure."""
-    width = ax.figure.get_figwidth() * 72 / (0.56 * size)
-    ax.set_title(textwrap.fill(text, int(width)), loc="left", fontsize=size, fontweight="bold")
+    figure: Any = ax.figure
+    width = figure.get_figwidth() * 72 / (0.56 * size)
+    ax.set_title(textwrap.fill(text, int(width)), loc="left", fontsize=size, fontweight="bold", parse_math=False)
 
 
 def _plain_axes(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8.5)
-    ax.yaxis.label.set_size(9)
-    ax.xaxis.label.set_size(9)
+    ax.yaxis.label.set_fontsize(9)
+    ax.xaxis.label.set_fontsize(9)
 
 
 def _days(us: Any) -> Any:
@@ -322,7 +324,9 @@ def mark_clock_change(ax: Axes, from_us: int, to_us: int, label: bool = True) ->
         if label:
             way = "forward" if format_new_york(int(us)).endswith("EDT") else "back"
             text = f" clocks go {way} 1 h"
-            ax.text(us / _DAY, 0.015, text, transform=ax.get_xaxis_transform(), fontsize=8, va="bottom", color="#7A3E5E")
+            ax.text(
+                us / _DAY, 0.015, text, transform=ax.get_xaxis_transform(), fontsize=8, va="bottom", color="#7A3E5E"
+            )
 
 
 def _over_time(ax: Axes, bars: pd.DataFrame, span: tuple[int, int] | None = None, label: bool = True) -> None:
@@ -374,12 +378,14 @@ def strip_title(run: Run) -> str:
     slept = f"The stock slept {sleep.hours:.0f} hours"
     if sleep.price_usd is None:
         return f"{slept} and was still asleep when the run ended; there were {total:,} liquidations"
-    soon, total = soon_after(run, sleep)
-    if total == 0:
+    soon, all_of_it = soon_after(run, sleep)
+    if all_of_it == 0:
         return f"{slept}, and nobody was liquidated"
-    return f"{slept}; {share_of(soon, total)} of liquidations came within 90 s of its first price" if soon else (
-        f"{slept}; {soon} of {total:,} liquidations came within 90 s of its first price"
-    )  # fmt: skip
+    if soon == 0:
+        return f"{slept}; none of the {dollars(all_of_it)} liquidated fell within 90 s of its first price"
+    share = 100 * soon / all_of_it
+    shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
+    return f"{slept}; {shown} of what was liquidated fell within 90 s of its first price"
 
 
 def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
@@ -445,14 +451,15 @@ def _annotate_sleep(ax: Axes, run: Run) -> None:
     change = "" if sleep.change_pct is None else f"\n{percent(sleep.change_pct)} from {sleep.close_name}"
     ax.plot([ends[1]], [sleep.price_usd], marker="o", markersize=6, color=BLACK, zorder=5)
     when = format_new_york(sleep.until_us)
-    upward = sleep.price_usd < sum(ax.get_ylim()) / 2
     ax.annotate(
         f"first price ${sleep.price_usd:,.2f}{change}\n{when[:3]} {when[15:20]}",
         (ends[1], sleep.price_usd),
-        (14, 58 if upward else -58),
+        (-26, 0),
         textcoords="offset points",
         fontsize=9,
+        ha="right",
         va="center",
+        parse_math=False,
         bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "#888888"},
         arrowprops={"arrowstyle": "->", "color": BLACK, "lw": 0.9},
         zorder=6,
@@ -502,7 +509,9 @@ def _draw_leverage(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]
     _dollar_ticks(ax.yaxis)
     _plain_axes(ax)
     handles = ax.get_legend_handles_labels()[0][::-1]
-    _legend(ax, handles=handles, title="leverage", title_fontsize=8.5, alignment="left", labelspacing=0.15, handlelength=1.2)
+    _legend(
+        ax, handles=handles, title="leverage", title_fontsize=8.5, alignment="left", labelspacing=0.15, handlelength=1.2
+    )
 
 
 # Who paid whom -------------------------------------------------------------------------------------------------------
@@ -540,7 +549,7 @@ def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     places = np.arange(len(ranked) + 1)[::-1]
     largest = max((abs(value) for value in values), default=0.0) or 1.0
     total = sum(round(value * 1e6) for value in values) / 1e6
-    for (name, value), place in zip(ranked, places):
+    for value, place in zip(values, places):
         ax.barh(place, value, color=BLUE if value > 0 else VERMILLION, hatch="" if value > 0 else "////", edgecolor="white", linewidth=0, height=0.72)  # fmt: skip
         at = value + (0.012 * largest if value >= 0 else -0.012 * largest)
         ax.text(at, place, dollars(value), va="center", ha="left" if value >= 0 else "right", fontsize=8.5)
@@ -641,7 +650,9 @@ def spread(run: Run, ax: Axes | None = None) -> Axes:
     _legend(ax, title=f"median of {MINUTES_SMOOTHED} min", title_fontsize=8.5, alignment="left")
     awake, asleep = _awake_asleep(bars, perp, np.median)
     if awake is not None and asleep is not None:
-        text = f"The perp's spread was {asleep:.1f} bp while the stock slept and {awake:.1f} bp in regular hours (medians)"
+        text = (
+            f"The perp's spread was {asleep:.1f} bp while the stock slept and {awake:.1f} bp in regular hours (medians)"
+        )
     else:
         text = f"The perp's spread was {np.nanmedian(perp):.1f} bp (median)"
     _title(ax, text)
@@ -655,7 +666,14 @@ def basis(run: Run, ax: Axes | None = None) -> Axes:
     x, stock = _days(bars["us"]), stock_seen(bars)
     over_index = 100 * (perp_mid(bars) / bars["index_usd"].to_numpy(float) - 1)
     ax.axhline(0, color=BLACK, linewidth=0.7)
-    ax.plot(x, 100 * (perp_mid(bars, "token") / stock - 1), color=ORANGE, linewidth=2.2, alpha=0.85, label="token over stock")
+    ax.plot(
+        x,
+        100 * (perp_mid(bars, "token") / stock - 1),
+        color=ORANGE,
+        linewidth=2.2,
+        alpha=0.85,
+        label="token over stock",
+    )
     ax.plot(x, 100 * (perp_mid(bars) / stock - 1), color=SKY, linewidth=1.2, label="perp over stock")
     ax.plot(x, over_index, color=BLACK, linewidth=0.8, label="perp over index")
     ax.set_ylabel(f"{run.scenario.headline} basis, %")
@@ -867,7 +885,9 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
     ax.xaxis.tick_top()
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("received (+, violet) and paid (−, orange) at the venue over the measured time, USD; each column sums to 0")
+    ax.set_xlabel(
+        "received (+, violet) and paid (−, orange) at the venue over the measured time, USD; each column sums to 0"
+    )
     ax.xaxis.label.set_size(8.5)
     _title(ax, flows_title(frame))
     return ax
@@ -972,7 +992,14 @@ def controls(run: Run, ax: Axes | None = None, control: str | None = None) -> Ax
         share = row.relative_pct
         ax.barh(place, share, color=BLUE if share >= 0 else VERMILLION, hatch="" if share >= 0 else "////", edgecolor="white", linewidth=0, height=0.6)  # fmt: skip
         text = f"{row.text(row.own)} beside {row.text(row.other)}"
-        ax.text(share + (2 if share >= 0 else -2), place, text, va="center", ha="left" if share >= 0 else "right", fontsize=8.5)
+        ax.text(
+            share + (2 if share >= 0 else -2),
+            place,
+            text,
+            va="center",
+            ha="left" if share >= 0 else "right",
+            fontsize=8.5,
+        )
     ax.axvline(0, color=BLACK, linewidth=1)
     reach = 1.0 + max((abs(row.relative_pct) for row in rows), default=0.0)
     ax.set_xlim(-1.1 * reach - 45, 1.1 * reach + 45)

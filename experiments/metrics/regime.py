@@ -31,7 +31,7 @@ MEANINGS = {
     "open_interest_usd": "mean open interest of all perps at the mark, dollars",
     "daily_volume_usd": "perp volume a day, dollars",
     "daily_volume_share": "perp volume a day, share of open interest",
-    "impact_spread_bp": "median distance of the impact prices of the headline perp, basis points",
+    "impact_spread_bp": "median distance of the impact prices of the headline perp in regular hours, basis points",
     "depth_50bp_usd": "median of the thinner side of the headline perp within 50 bp of the mark, dollars",
     "weekend_day_share": "perp volume of a week-end day beside a weekday",
     "trades_per_account_week": "trades a week of the median account with at least one",
@@ -62,7 +62,8 @@ def numbers(bars: Array, trades: Array, headline: int, lot_ushares: Array, unit_
             minutes_weekend = int((traded[saturday] > 0).sum())
     days = minutes / 1440
     closed_days = len(resting) / 1440
-    spread = own["impact_spread_ppb"][own["impact_spread_ppb"] >= 0]
+    in_session = (own["phase"] == clock.REGULAR) & (own["impact_spread_ppb"] >= 0)
+    spread = own["impact_spread_ppb"][in_session]
     depth = np.minimum(own["perp_bid_lots"], own["perp_ask_lots"]) * int(lot_ushares[headline]) / 1e6 * mark_usd
     sides = ("perp_bid_ticks", "perp_ask_ticks", "token_bid_ticks", "token_ask_ticks")
     empty = np.any([bars[side] <= 0 for side in sides], axis=0)

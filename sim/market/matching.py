@@ -4,7 +4,8 @@ MATCH-1  Limit, market, immediate-or-cancel and post-only orders; a market order
 MATCH-2  An order that would trade with its owner's resting order takes that order off the book first.
 MATCH-3  A reduce-only order never makes a position larger or turns it, when it arrives and when it is filled at rest.
 MATCH-4  A spot order reserves what it would deliver; nobody sells what he does not hold.
-MATCH-5  Prices outside the band around the mark (index for tokens) or outside the window are refused.
+MATCH-5  Prices outside the band around the mark (index for tokens) or outside the window are refused. While the index
+         is not live there is no band: a price that nobody makes must not keep the next one away.
 MATCH-6  What is refused is refused with a code, counted, and changes nothing.
 MATCH-7  The token book is open by the venue's hours.
 """
@@ -45,7 +46,7 @@ from offhours.sim.market.fees import charge, fee_rules
 from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import covers, frozen, note_change, note_holding, withdrawable
 from offhours.sim.market.money import PPB, share_up
-from offhours.sim.market.oracle import reference_ticks
+from offhours.sim.market.oracle import priced, reference_ticks
 from offhours.sim.market.orders import BUY, NIL, REDUCE_ONLY, SELL, full, open_orders, open_row, orders, slot_of
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
@@ -181,7 +182,8 @@ def admissible(world: World, account: int, book: int, side: int, price_ticks: in
     if book % 2 == 1 and not token_open(world, book // 2):
         return MARKET_CLOSED
     reference = reference_ticks(world, book)
-    if abs(price_ticks) >= PRICE_MOST_TICKS or abs(price_ticks - reference) * PPB > reference * rules.band_ppb:
+    beyond = abs(price_ticks - reference) * PPB > reference * rules.band_ppb
+    if abs(price_ticks) >= PRICE_MOST_TICKS or (beyond and priced(world, book // 2)):
         return OUTSIDE_BAND
     if not in_window(world, book, price_ticks):
         if near_edge(world, book, reference):

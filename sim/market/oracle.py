@@ -159,3 +159,9 @@ def reference_ticks(world: World, book: int) -> int:
 def value_at_mark(world: World, ticker: int, lots: int) -> int:
     """Dollars (micro) of a signed perp quantity at the mark."""
     return lots * oracles(world)[ticker].mark_ticks * books(world)[2 * ticker].unit_uusd
+
+
+@kernel
+def priced(world: World, ticker: int) -> int:
+    """1 while a ticker's index is live."""
+    return 1 if oracles(world)[ticker].state == INDEX_LIVE else 0

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from plain.ledger import Ledger, share_up
-from plain.margin import Holding, Tier, equity, requirement
-
 from offhours.sim.market import matching as m
 from offhours.sim.market.accounts import VENUE
 from offhours.sim.market.orders import REDUCE_ONLY
+from plain.ledger import Ledger, share_up
+from plain.margin import Holding, Tier, equity, requirement
 
 PERP, TOKEN = 0, 1
 

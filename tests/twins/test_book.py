@@ -11,10 +11,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain.book import PERP, TOKEN, Venue
-from plain.market import ANN, BUY, CLASS_D, DOLLAR, SELL, SHARE, Simulation, held, last_handle, market, queue, report, trades, usd
 
 from offhours.sim.market import accounts, book, matching, orders, positions
+from plain.book import PERP, TOKEN, Venue
+from plain.market import (
+    ANN,
+    BUY,
+    CLASS_D,
+    DOLLAR,
+    SELL,
+    SHARE,
+    Simulation,
+    held,
+    last_handle,
+    market,
+    queue,
+    report,
+    trades,
+    usd,
+)
 
 PEOPLE = 4
 _BASE: dict[int, Simulation] = {}

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain.funding import owed, paid, rate
-from plain.market import ANN, NO_FEES, Simulation, go, market
 
 from offhours.sim.market import funding, positions
+from plain.funding import owed, paid, rate
+from plain.market import ANN, NO_FEES, Simulation, go, market
 
 _BASE: dict[int, Simulation] = {}
 

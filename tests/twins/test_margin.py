@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from offhours.sim.market import accounts, funding, margin, oracle, orders, positions
 from plain.ledger import share_up
 from plain.margin import Holding, equity, maintenance, requirement
 from plain.market import ANN, CLASS_D, FLAT, Simulation, market
-
-from offhours.sim.market import accounts, funding, margin, oracle, orders, positions
 
 TICKERS = 3
 TIERS = {"flat": FLAT, "D": CLASS_D}

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from offhours.sim.market import accounts, backstop, funding, liquidation, margin, positions, stops, triggers
 from plain.funding import owed
 from plain.margin import Holding, equity, maintenance
 from plain.market import (
@@ -24,13 +26,11 @@ from plain.market import (
     Simulation,
     go,
     jump,
-    market,
     mark,
+    market,
     put_price,
     usd,
 )
-
-from offhours.sim.market import accounts, backstop, funding, liquidation, margin, positions, stops, triggers
 
 CROWD = 8
 _BASE: dict[tuple[int, bool], Simulation] = {}

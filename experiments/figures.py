@@ -179,7 +179,7 @@ def sleep_of(run: Run) -> Sleep | None:
     found: tuple[int, int, float | None] | None = None
     if not first.empty:
         first = first.assign(since=instants(first["since_utc"]))
-        row = first.loc[(first["us"] - first["since"]).idxmax()]
+        row = first.iloc[int((first["us"] - first["since"]).to_numpy().argmax())]
         found = int(row["since"]), int(row["us"]), float(row["price_usd"])
     hidden = closed_spans(bars)
     if hidden and hidden[-1][1] == int(bars["us"].iloc[-1]):
@@ -207,7 +207,8 @@ def extended_spans(bars: pd.DataFrame) -> list[tuple[int, int]]:
 def _spans(us: Array, inside: Array) -> list[tuple[int, int]]:
     edges = np.diff(np.concatenate(([0], inside.astype(np.int8), [0])))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [(int(us[max(0, a - 1)]), int(us[min(len(us) - 1, b)])) for a, b in zip(starts, ends)]
+    spans = zip(starts.tolist(), ends.tolist())
+    return [(int(us[max(0, start - 1)]), int(us[min(len(us) - 1, end)])) for start, end in spans]
 
 
 def soon_after(run: Run, sleep: Sleep) -> tuple[float, float]:
@@ -701,7 +702,9 @@ def funding(run: Run, ax: Axes | None = None) -> Axes:
         own = of_ticker(run, "funding", ticker)
         rate = own["rate_bp"].to_numpy(float) / hours
         largest = max(largest, float(np.abs(rate).max(initial=0)))
-        style = {"color": BLUE, "linewidth": 1.8} if ticker == headline else {"color": (ORANGE, PURPLE)[number], "linewidth": 1.2, "linestyle": (0, (4, 1))}  # fmt: skip
+        style: dict[str, Any] = {"color": BLUE, "linewidth": 1.8}
+        if ticker != headline:
+            style = {"color": (ORANGE, PURPLE)[number % 2], "linewidth": 1.2, "linestyle": (0, (4, 1 + number // 2))}
         end = np.append(own["us"].to_numpy(), int(bars["us"].iloc[-1]))
         ax.step(_days(end), np.append(rate, rate[-1:] if len(rate) else [np.nan]), where="post", label=ticker, **style)
     cap = int(rules.setting("perp.funding.cap", headline).value) / 1e5 / (int(rules.setting("perp.funding.interval", headline).value) / HOUR_US)  # fmt: skip
@@ -888,7 +891,7 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(
         "received (+, violet) and paid (−, orange) at the venue over the measured time, USD; each column sums to 0"
     )
-    ax.xaxis.label.set_size(8.5)
+    ax.xaxis.label.set_fontsize(8.5)
     _title(ax, flows_title(frame))
     return ax
 
@@ -899,7 +902,9 @@ def flows_title(frame: pd.DataFrame) -> str:
     for column, word in (("fee_usd", "fees"), ("funding_usd", "funding")):
         if column in frame and (frame[column] < -0.005).any():
             payer = frame[column].idxmin()
-            parts.append(f"{payer} paid most {word}, {dollars(-float(frame.loc[payer, column]))}")
+            parts.append(
+                f"{payer} paid most {word}, {dollars(-float(frame[column].to_numpy()[list(frame.index).index(payer)]))}"
+            )
     return capital("; ".join(parts)) if parts else "Nobody paid fees or funding"
 
 
@@ -915,7 +920,7 @@ def compare_paths(runs: Sequence[Run], ax: Axes | None = None, labels: Sequence[
     for number, (run, name) in enumerate(zip(runs, names)):
         bars = of_ticker(run, "bars", runs[0].scenario.headline)
         middle = perp_mid(bars)
-        style = {"color": colours[number % len(colours)], "linestyle": dashes[number % len(dashes)]}
+        style: dict[str, Any] = {"color": colours[number % len(colours)], "linestyle": dashes[number % len(dashes)]}
         ax.plot(_days(bars["us"]), middle, linewidth=1.4, label=name, **style)
         known = middle[np.isfinite(middle)]
         ends.append(float(known[-1]) if len(known) else float("nan"))

@@ -1,0 +1,300 @@
+"""The report: one HTML file that needs no network, written from a run's summary, tables and scenario.
+
+It goes from the question to the answer, the two pictures, the numbers with what they mean, the controls on the same luck,
+and last the rules, what they rest on, and how to make the run again.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offhours.experiments.figures import available, paired, render, write_figures
+from offhours.experiments.summary import dollars
+from offhours.sim.hours import format_new_york
+
+if TYPE_CHECKING:
+    from offhours.experiments.run import Run
+
+__all__ = ["write_figures", "write_report"]
+
+Cells = Sequence[object]
+
+FIRST = ("strip", "who_paid")
+"""The pictures at the top; all others follow in the order of the registry."""
+
+CAPTIONS = {
+    "price": "Stock (broken while nobody can see it), index, mark and perp.",
+    "depth": "Dollars that rest within 50 basis points of the mark, on the thinner side.",
+    "spread": "Distance between best bid and best ask, in basis points of their middle.",
+    "funding": "What longs pay shorts an hour, in basis points of the position, with the venue's cap.",
+    "basis": "Perp and token beside the stock's own value, seen or not.",
+    "leverage": "Open interest by the leverage of the accounts that hold it.",
+    "liquidation_map": "At which prices positions were taken from their owners.",
+    "waterfall": "What was missing when positions left their owners, and who paid it.",
+    "flows": "Dollars received and paid at the venue, by group and kind of flow.",
+    "controls": "The same luck with one thing changed.",
+}
+
+WORDS = (
+    ("perp", "a future that never expires; funding keeps it near its index"),
+    ("index", "the price the venue takes for the stock: here the middle of the token book"),
+    ("mark", "the price that profit, margin and liquidation are reckoned at"),
+    ("funding", "what longs pay shorts, or the reverse, each hour"),
+    ("maintenance margin", "what an account must be worth to keep its positions"),
+    ("liquidation", "the venue sells or buys back the position of an account below its maintenance margin"),
+    ("zero-equity price", "the price at which nothing of an account is left"),
+    ("backstop", "the account that takes over what the book did not, and pays what is missing while it has money"),
+    ("shortfall", "negative worth of an account when its last position left, before anybody paid"),
+    ("bad debt", "the part of the shortfall that nobody paid"),
+)
+
+STYLE = """
+:root{color-scheme:light}
+body{font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;color:#1a1a1a;background:#fff;
+max-width:60rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .6rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}
+p{margin:.5rem 0}.small{color:#555;font-size:.9rem}.note{border-left:4px solid #d55e00;padding:.4rem .8rem;background:#fdf3ec}
+img{max-width:100%;height:auto;display:block;margin:.8rem 0 .2rem}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0;min-width:50%}
+th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #ddd;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{background:#f2f2f2;padding:.1rem .3rem}
+@media print{body{max-width:none}h2{break-after:avoid}img,tr{break-inside:avoid}}
+"""
+
+
+def write_report(run: Run, folder: str | Path) -> Path:
+    """Write ``report.html`` and the figures into a run's folder; returns the file."""
+    place = Path(folder)
+    write_figures(run, place)
+    file = place / "report.html"
+    file.write_text(page(run), encoding="utf-8")
+    return file
+
+
+def page(run: Run) -> str:
+    """The whole report as text."""
+    have = available(run)
+    parts = [
+        f'<p class="small">{escape(run.scenario.name)}, seed {run.seed}; times are New York, money is US dollars</p>',
+        f"<h1>{escape(run.scenario.question)}</h1>",
+        *_notices(run),
+        *(f"<p>{escape(sentence)}</p>" for sentence in answer(run)),
+        *(_picture(run, name) for name in FIRST if name in have),
+        _section("The numbers", _numbers(run)),
+        _section("How large this market was", _regime(run)),
+        _section("Who was liquidated", _liquidations(run)),
+        *(_section("The same luck, one thing changed", _controls(run)) for _ in [1] if run.summary.get("controls")),
+        _section("More pictures", "".join(_picture(run, name) for name in have if name not in FIRST)),
+        _section("What differs from the venue's own rules", _differences(run)),
+        _section("What the numbers rest on", _basis(run)),
+        _section("Ten words", _table((), WORDS)),
+        _section("Make it again", _provenance(run)),
+    ]
+    title = escape(f"{run.scenario.name}, seed {run.seed}")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def answer(run: Run) -> list[str]:
+    """The run in three sentences, computed from its summary."""
+    s = run.summary
+    own, first = s["liquidations"], s["first_price"]
+    if first is not None and s["gap"]["stock_pct"] is not None:
+        what = (
+            f"{s['headline']}'s stock had no price for {first['hours_without']:.0f} hours; its first one was "
+            f"{first['pct']:+.1f} % from the last, and at the opening bell it stood {s['gap']['stock_pct']:+.1f} % from Friday's "
+            f"close, the perp {s['gap']['perp_open_gap_pct']:+.1f} %."
+        )
+    else:
+        what = f"{s['headline']} traded through the measured time without a closed week-end."
+    soon = s["liquidated_within_90_s_of_first_price"]
+    when = "" if soon is None else f", {100 * soon:.0f} % of it within 90 seconds of the stock's first price"
+    who = f"{own['accounts']:,} accounts were liquidated, {dollars(own['notional_usd'])} in all{when}."
+    paid = [f"{name} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
+    missing = s["shortfall_usd"]
+    if missing == 0:
+        whole = "Nothing was missing: every position left its owner with money to spare."
+    else:
+        whole = f"{dollars(missing)} was missing; paid by {', '.join(paid) or 'nobody'}, unpaid {dollars(s['bad_debt_usd'])}."
+    return [what, who, whole]
+
+
+def _notices(run: Run) -> Iterable[str]:
+    s = run.summary
+    if s["hypothetical"]:
+        yield f'<p class="note">{escape(s["hypothetical"][:1].upper() + s["hypothetical"][1:])}.</p>'
+    if s["outcome"] != "complete":
+        yield f'<p class="note">Outcome: {escape(str(s["outcome"]))}.</p>'
+    if s["audit"] or s["conservation_error"]:
+        broken = "; ".join(s["audit"]) or f"{s['conservation_error']} micro-units were made or lost"
+        yield f'<p class="note">A law of the ledger is broken: {escape(broken)}.</p>'
+
+
+def _section(title: str, body: str) -> str:
+    return f"<h2>{escape(title)}</h2>{body}" if body else ""
+
+
+def _table(head: Cells, rows: Iterable[Cells], numeric: Iterable[int] = ()) -> str:
+    """A table; the columns named in `numeric` stand to the right."""
+    right = set(numeric)
+
+    def row(cells: Cells, tag: str) -> str:
+        marked = (f"<{tag}{' class=n' if i in right else ''}>{escape(str(c))}</{tag}>" for i, c in enumerate(cells))
+        return f"<tr>{''.join(marked)}</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows)
+    return f'<div class="wide"><table>{row(head, "th") if head else ""}{body}</table></div>' if body else ""
+
+
+def _picture(run: Run, name: str) -> str:
+    """A figure inside the file."""
+    buffer = io.BytesIO()
+    render(run, name).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    code = base64.b64encode(buffer.getvalue()).decode()
+    caption = f'<p class="small">{escape(CAPTIONS[name])}</p>' if name in CAPTIONS else ""
+    return f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{code}">{caption}'
+
+
+def _bp(value: float | None) -> str:
+    return "none" if value is None else f"{value:+.3f} bp an hour"
+
+
+def _numbers(run: Run) -> str:
+    s = run.summary
+    rates, alone = s["funding"], s["gap_alone"]
+    rows: list[Cells] = [
+        ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
+        *((f"paid by {name}", dollars(value), "") for name, value in s["paid_by_usd"].items()),
+        ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid; the lines above sum to the first exactly"),
+        ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
+        ("auto-deleverage", "not part of this rulebook yet", "winners reduced to cover losers"),
+        (
+            "funding, mean",
+            _bp(rates["mean_bp"]),
+            f"{s['headline']}, over {rates['intervals']} intervals; plus: longs paid",
+        ),
+    ]
+    if rates["mean_bp"] is not None:
+        rows += [
+            ("funding, spread", f"{rates['std_bp']:.3f} bp an hour", "standard deviation"),
+            ("funding, a year", f"{rates['annual_pct']:+.1f} %", "the mean, kept up for a year"),
+            ("funding at its cap", f"{100 * rates['share_at_cap']:.0f} % of intervals", ""),
+        ]
+    if alone is not None:
+        why = "open positions at Friday's close, moved by the gap without any impact of their own"
+        rows += [
+            ("the gap alone would liquidate", dollars(alone["liquidated_usd"]), why),
+            ("the gap alone would bankrupt", dollars(alone["bankrupt_usd"]), "the same"),
+        ]
+    rows.append(("money made or lost", f"{s['conservation_error']} micro-units", "over all accounts and assets: 0"))
+    return _table(("", "", "what it means"), rows, numeric=(1,))
+
+
+def _regime(run: Run) -> str:
+    rows = []
+    for row in run.summary["regime"]["rows"]:
+        stated = (
+            "" if row["low"] is None else f"{_amount(row['what'], row['low'])} to {_amount(row['what'], row['high'])}"
+        )
+        verdict = {True: "inside", False: "outside", None: ""}[row["inside"]]
+        rows.append((row["meaning"], _amount(row["what"], row["own"]), stated, verdict))
+    name = run.summary["regime"]["name"]
+    return _table(("", "this run", f"regime '{name}'", ""), rows, numeric=(1, 2))
+
+
+def _amount(what: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    if what.endswith("_usd"):
+        return dollars(value)
+    if what.endswith("_bp"):
+        return f"{value:.1f} bp"
+    if what.endswith("_share"):
+        return f"{100 * value:.1f} %"
+    return f"{value:,.1f}"
+
+
+def _liquidations(run: Run) -> str:
+    s = run.summary["liquidations"]
+    stages = [(name, f"{of['count']:,}", dollars(of["notional_usd"])) for name, of in s["by_stage"].items()]
+    by_stage = _table(("stage", "trades", "dollars"), stages, numeric=(1, 2))
+    frame = run.tables().get("liquidations")
+    if frame is None or frame.empty:
+        return by_stage
+    people = run.tables()["accounts"]
+    group_of = dict(zip(people["account"], people["group"]))
+    acts = frame[frame["value_usd"].abs() > 0]
+    largest = acts.reindex(acts["value_usd"].abs().sort_values(ascending=False).index).head(10)
+    rows = [
+        (
+            _clock(row["time_utc"]),
+            group_of.get(row["account"], ""),
+            row["ticker"],
+            row["stage"],
+            row["side"],
+            f"{row['size_shares']:,.2f}",
+            dollars(abs(row["value_usd"])),
+            f"${row['price_usd']:,.2f}",
+            f"${row['mark_usd']:,.2f}",
+        )
+        for row in largest.to_dict("records")
+    ]
+    head = ("when", "group", "ticker", "stage", "side", "shares", "dollars", "price", "mark")
+    title = '<p class="small">The ten largest trades of the engine:</p>'
+    return by_stage + title + _table(head, rows, numeric=(5, 6, 7, 8))
+
+
+def _clock(when: Any) -> str:
+    return format_new_york(int(when.value // 1000) if hasattr(when, "value") else int(when))[:23]
+
+
+def _controls(run: Run) -> str:
+    body = (
+        "<p>A single pair of runs shows a difference, not how far luck alone would carry it; "
+        "<code>offhours compare</code> with several seeds gives intervals.</p>"
+    )
+    for control in run.summary["controls"]:
+        rows = [(p.name, p.text(p.own), p.text(p.other), p.text(p.own - p.other)) for p in paired(run.summary, control)]
+        body += _table((control, "this run", "control", "difference"), rows, numeric=(1, 2, 3))
+    return body
+
+
+def _differences(run: Run) -> str:
+    rows = [(d.name, d.ticker or "all", d.venue_text, d.text) for d in run.scenario.differences()]
+    if not rows:
+        return "<p>Nothing.</p>"
+    return _table(("knob", "ticker", "the venue's", "here"), rows)
+
+
+def _basis(run: Run) -> str:
+    venue = run.scenario.rules.venue
+    origins: dict[str, int] = {}
+    for setting in run.scenario.rules.settings.values():
+        origins[setting.origin.layer] = origins.get(setting.origin.layer, 0) + 1
+    counted = ", ".join(f"{count} from the {layer}" for layer, count in origins.items())
+    return (
+        f"<p>Rulebook: {escape(venue.title)}, of {venue.effective}. Settings by where they come from: {escape(counted)}. "
+        f"<code>offhours scenarios {escape(run.scenario.name)} --basis</code> prints the source of each.</p>"
+    )
+
+
+def _provenance(run: Run) -> str:
+    s = run.summary
+    command = (
+        f"offhours reproduce {run.folder.name}" if run.folder else f"offhours run {run.scenario.name} --seed {run.seed}"
+    )
+    rows = [
+        ("command", command),
+        ("scenario digest", s["digest"]),
+        ("tape, SHA-256", s["tape_sha256"]),
+        ("version", s["version"]),
+    ]
+    return _table((), rows)

@@ -123,7 +123,7 @@ class LonelyNoise:
         return SimpleNamespace(usd_uusd=money, broker_usd_uusd=np.zeros(1, np.int64), tokens_ushares=nothing + 20_000_000, shares_ushares=nothing)  # fmt: skip
 
 
-KNOBS = {"mean_sleep_us": 30 * p.SECOND, "order_uusd": 600_000_000, "token_share": 0.5, "limit_share": 0.4, "width_ppb": 3_000_000, "extended": 0.25, "night": 0.2, "weekend": 0.12}  # fmt: skip
+KNOBS = {"mean_sleep_us": 30 * p.SECOND, "order_uusd": 600_000_000, "token_share": 0.5, "limit_share": 0.4, "width_ppb": 300_000, "extended": 0.25, "night": 0.2, "weekend": 0.12}  # fmt: skip
 
 
 class PythonNoise(Trader):
@@ -138,7 +138,7 @@ class PythonNoise(Trader):
         side = 1 if self.draw(chance.SIDE) < 0.5 else -1
         worth = -log(self.draw(chance.SIZE)) * 600
         rests = self.draw(chance.CHOICE) < 0.4
-        away = -log(self.draw(chance.PRICE)) * 0.003
+        away = -log(self.draw(chance.PRICE)) * 300_000 / 1.0e9
         for other in ("perp", "token"):
             if desk.resting_orders(self._world, self._crowd, self.agent, 0, ("perp", "token").index(other)):
                 self.cancel_all(other)

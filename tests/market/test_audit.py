@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from plain.market import ANN, BOB, BUY, CAT, NO_FEES, SELL, Simulation, go, jump, market, perp, token
 
 from offhours.sim.market import accounts, backstop, book, margin, orders, positions
+from plain.market import ANN, BOB, BUY, CAT, NO_FEES, SELL, Simulation, go, jump, market, perp, token
 
 
 def busy() -> Simulation:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, BUY, CAT, DOLLAR, FRIDAY_OPEN, MINUTE, NO_FEES, SELL, go, market, perp, put_price
 
 from offhours.sim.market import bars, clock
+from plain.market import ANN, BOB, BUY, CAT, DOLLAR, FRIDAY_OPEN, MINUTE, NO_FEES, SELL, go, market, perp, put_price
 
 
 def test_a_bar_shows_the_state_at_the_full_minute_and_the_volume_so_far() -> None:
@@ -23,7 +23,12 @@ def test_a_bar_shows_the_state_at_the_full_minute_and_the_volume_so_far() -> Non
     assert rows["time_us"].tolist() == [FRIDAY_OPEN + MINUTE, FRIDAY_OPEN + 2 * MINUTE]
     first = rows[0]
     assert (first["phase"], first["stock_visible"], first["stock_usd"]) == (clock.REGULAR, 1, 100.1)
-    assert (first["mark_ticks"], first["perp_last_ticks"], first["perp_lots"], first["interest_lots"]) == (10_010, 10_020, 7, 7)
+    assert (first["mark_ticks"], first["perp_last_ticks"], first["perp_lots"], first["interest_lots"]) == (
+        10_010,
+        10_020,
+        7,
+        7,
+    )
     assert (first["perp_bid_ticks"], first["perp_ask_ticks"]) == (9_960, 10_020)
     assert (first["perp_bid_lots"], first["perp_ask_lots"]) == (5, 13)
     assert (first["token_bid_ticks"], first["token_ask_ticks"], first["token_last_ticks"]) == (0, 0, 0)

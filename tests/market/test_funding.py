@@ -81,7 +81,8 @@ def test_the_cap_and_the_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("premium", "divisor", "cap", "expected"), [(240, 24, 100, 10), (-240, 24, 100, -10), (-25, 24, 100, -1), (10**9, 1, 7, 7)]
+    ("premium", "divisor", "cap", "expected"),
+    [(240, 24, 100, 10), (-240, 24, 100, -10), (-25, 24, 100, -1), (10**9, 1, 7, 7)],
 )
 def test_the_formula_of_the_rate(premium: int, divisor: int, cap: int, expected: int) -> None:
     """FUND-2: divided, rounded towards zero, held within the cap."""

@@ -107,7 +107,12 @@ def test_the_premium_of_the_mark_is_capped_at_one_percent() -> None:
 
 @pytest.mark.parametrize(
     ("index", "average", "cap_ppb", "expected"),
-    [(100.0, 0.3, 10_000_000, 100.3), (100.0, 7.0, 10_000_000, 101.0), (200.0, -7.0, 10_000_000, 198.0), (50.0, 9.0, 0, 50.0)],
+    [
+        (100.0, 0.3, 10_000_000, 100.3),
+        (100.0, 7.0, 10_000_000, 101.0),
+        (200.0, -7.0, 10_000_000, 198.0),
+        (50.0, 9.0, 0, 50.0),
+    ],
 )
 def test_the_formula_of_the_mark(index: float, average: float, cap_ppb: int, expected: float) -> None:
     """ORC-3: Kraken's mark, read 2026-04-29."""

@@ -63,7 +63,9 @@ def test_the_codes_of_a_room_are_numbered_from_one_without_a_gap() -> None:
     for code in rules():
         name, number = code.split("-")
         families.setdefault(name, []).append(int(number))
-    assert {name: numbers for name, numbers in families.items() if sorted(numbers) != list(range(1, len(numbers) + 1))} == {}
+    assert {
+        name: numbers for name, numbers in families.items() if sorted(numbers) != list(range(1, len(numbers) + 1))
+    } == {}
 
 
 def test_a_family_of_codes_belongs_to_one_room() -> None:

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from plain.market import ANN, BOB, BUY, CAT, DOLLAR, FRIDAY_OPEN, MINUTE, NO_FEES, SECOND, SELL, go, lots_of, market, perp, put_price, queue, usd
 
 from offhours.sim.market import bank, clock, flight, funding, liquidation, margin, matching, oracle, stops
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    DOLLAR,
+    FRIDAY_OPEN,
+    MINUTE,
+    NO_FEES,
+    SECOND,
+    SELL,
+    go,
+    lots_of,
+    market,
+    perp,
+    put_price,
+    queue,
+    usd,
+)
 
 
 def test_the_second_comes_before_a_message_of_the_same_instant() -> None:

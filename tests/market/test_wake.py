@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from plain.peopled import MINUTE, NOISE, SECOND, TUESDAY, people, scenario
 
 from offhours.agents import desk, wake
 from offhours.sim.chance import tie_order
 from offhours.sim.market import clock, oracle
 from offhours.sim.simulation import Simulation
+from plain.peopled import MINUTE, NOISE, SECOND, TUESDAY, people, scenario
 
 
 def seats(number: int, *groups: str) -> Simulation:
@@ -68,7 +68,7 @@ def test_ties_go_by_a_draw_that_another_agents_presence_does_not_change(empty: S
     sim = empty
     who = sim.blocks[1][desk.agents]["who"]
     orders = set()
-    for round_number in range(12):
+    for _ in range(12):
         instant = sim.now_us + 10 * SECOND
         sim.blocks[1][wake.alarms]["count"][0] = 0
         for number in (3, 1, 4, 0, 2):

@@ -6,13 +6,13 @@ import ast
 from pathlib import Path
 
 import pytest
-from plain.market import ANN, BOB, BUY, SELL, go, jump, lots_of, market, perp
 
 import offhours.sim.market
 from offhours.sim.declare import spec_of
 from offhours.sim.market import book, clock, positions
 from offhours.sim.market.world import MARKET, RECORDED
 from offhours.sim.simulation import net_positions
+from plain.market import ANN, BOB, BUY, SELL, go, jump, lots_of, market, perp
 
 
 def test_every_table_of_every_room_is_listed_once() -> None:
@@ -21,7 +21,11 @@ def test_every_table_of_every_room_is_listed_once() -> None:
     declared = set()
     for path in folder.glob("*.py"):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "table":
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Call)
+                and ast.unparse(node.value.func) == "table"
+            ):
                 declared.add(ast.unparse(node.value.args[0]))
     listed = [spec_of(accessor).name for accessor in MARKET.accessors]
     assert sorted(listed) == sorted(declared)

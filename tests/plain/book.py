@@ -50,7 +50,9 @@ class Venue:
 
     def queue(self, book: int, side: int) -> list[Order]:
         """The orders of a side as they would fill: best price first, then the earliest."""
-        return sorted((o for o in self.resting if (o.book, o.side) == (book, side)), key=lambda o: (-side * o.price, o.number))
+        return sorted(
+            (o for o in self.resting if (o.book, o.side) == (book, side)), key=lambda o: (-side * o.price, o.number)
+        )
 
     def position(self, account: int) -> int:
         """Signed lots."""

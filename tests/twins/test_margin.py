@@ -66,7 +66,12 @@ def write(sim: Simulation, dollars: int, held: list[Holding]) -> None:
         h.funding_owed = -(-h.lots * h.funding_owed * 1_000 // 10**6)
 
 
-@given(st.sampled_from(sorted(TIERS)), st.booleans(), st.integers(-(10**12), 10**12), st.lists(holdings, min_size=3, max_size=3))
+@given(
+    st.sampled_from(sorted(TIERS)),
+    st.booleans(),
+    st.integers(-(10**12), 10**12),
+    st.lists(holdings, min_size=3, max_size=3),
+)
 @settings(max_examples=200)
 def test_equity_and_requirements_of_an_account(tiers: str, whole: bool, dollars: int, held: list[Holding]) -> None:
     """MARG-1, MARG-2, MARG-3, FUND-6: dollars of either sign, three tickers, orders on both sides."""

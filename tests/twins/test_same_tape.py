@@ -201,7 +201,9 @@ def test_every_kernel_is_compiled_once(here: dict[str, Any]) -> None:
         "twice = [k.__name__ for k in KERNELS if len(k.overloads) > 1 or len(k.door.overloads) > 1];"
         "print(len(KERNELS), sum(len(k.door.overloads) for k in KERNELS), *twice)"
     )
-    done = subprocess.run([sys.executable, "-c", count, str(SCRIPT.parent.parent)], capture_output=True, text=True, timeout=500)
+    done = subprocess.run(
+        [sys.executable, "-c", count, str(SCRIPT.parent.parent)], capture_output=True, text=True, timeout=500
+    )
     assert done.returncode == 0, done.stderr
     kernels, doors, *twice = done.stdout.split()
     assert twice == []
@@ -219,6 +221,8 @@ def test_with_bounds_checks_on_it_is_the_same(here: dict[str, Any]) -> None:
         "sim = market(); orders.handle(sim.world, 512); print('inside'); orders.handle(sim.world, 513)"
     )
     command = [sys.executable, "-c", outside, str(SCRIPT.parent.parent)]
-    done = subprocess.run(command, env={**os.environ, "NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(
+        command, env={**os.environ, "NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, timeout=500
+    )
     assert done.stdout.split() == ["inside"]
     assert "IndexError" in done.stderr

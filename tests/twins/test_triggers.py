@@ -41,7 +41,14 @@ def base(tickers: int, whole: bool = False) -> Simulation:
     """Eight accounts and a rich counterparty (Ann), twenty seconds before a full hour."""
     if (tickers, whole) not in _BASE:
         start = FRIDAY_OPEN + 30 * MINUTE - 20 * SECOND
-        sim = market(1 + CROWD, tickers=tickers, tiers=CLASS_D, knobs={**RULES, (margin.margin_rules, "form"): int(whole)}, start_us=start, orders=64)
+        sim = market(
+            1 + CROWD,
+            tickers=tickers,
+            tiers=CLASS_D,
+            knobs={**RULES, (margin.margin_rules, "form"): int(whole)},
+            start_us=start,
+            orders=64,
+        )
         for account in range(ANN, ANN + 1 + CROWD):
             sim.endow(account, accounts.USD, 10**9 * DOLLAR)
         _BASE[tickers, whole] = sim
@@ -71,12 +78,17 @@ def in_case(sim: Simulation) -> set[int]:
     return set(np.flatnonzero(sim.memory[liquidation.cases]["place"]).tolist())
 
 
-sizes = st.one_of(st.integers(-2_000, 2_000), st.sampled_from([10_000, -10_000, 9_990, -9_900, 9_500, 30_000, -250_000, 249_000, 600_000]))
+sizes = st.one_of(
+    st.integers(-2_000, 2_000),
+    st.sampled_from([10_000, -10_000, 9_990, -9_900, 9_500, 30_000, -250_000, 249_000, 600_000]),
+)
 
 
 def accounts_with(tickers: int) -> st.SearchStrategy[Any]:
     """Positions of each account and the equity it keeps over its maintenance margin, thousandths."""
-    one = st.tuples(st.lists(sizes, min_size=tickers, max_size=tickers), st.sampled_from([1_000, 1_001, 1_100, 2_000, 2_200, 3_000]))
+    one = st.tuples(
+        st.lists(sizes, min_size=tickers, max_size=tickers), st.sampled_from([1_000, 1_001, 1_100, 2_000, 2_200, 3_000])
+    )
     return st.lists(one, min_size=CROWD, max_size=CROWD)
 
 
@@ -101,7 +113,9 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, whole: boo
         spare = equity(usd(sim, account), held) - maintenance(held, CLASS_D, whole) * kept // 1_000
         accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
         margin.note_change(sim.world, account)
-    rates = data.draw(st.lists(st.sampled_from([0, 2_500_000, -2_500_000, 40_000_000]), min_size=tickers, max_size=tickers))
+    rates = data.draw(
+        st.lists(st.sampled_from([0, 2_500_000, -2_500_000, 40_000_000]), min_size=tickers, max_size=tickers)
+    )
     go(sim, 1)
     sim.memory[funding.fundings]["rate_ppb"] = rates
     sim.memory[funding.fundings]["hourly_pusd"] = np.array(rates) * 1_000

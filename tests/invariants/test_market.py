@@ -1,0 +1,321 @@
+"""Nothing that anybody does breaks a law: random actions on a market of two tickers, and the audit after each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from offhours.sim.market import (
+    accounts,
+    backstop,
+    bank,
+    clock,
+    flight,
+    issuer,
+    liquidation,
+    margin,
+    matching,
+    oracle,
+    positions,
+    stock,
+    stops,
+)
+from offhours.sim.market.orders import REDUCE_ONLY
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CLASS_D,
+    DOLLAR,
+    EVE,
+    FRIDAY_OPEN,
+    HOUR,
+    MINUTE,
+    SELL,
+    SHARE,
+    Simulation,
+    go,
+    last_handle,
+    mark,
+    market,
+    put_price,
+)
+
+TICKERS = 2
+BUCKETS = {EVE + 1: ANN, EVE + 2: ANN, EVE + 3: BOB}
+EVERYBODY = [*range(ANN, EVE + 1), *BUCKETS]
+_BASE: dict[int, Simulation] = {}
+
+
+def base() -> Simulation:
+    """Five people and three buckets on a Friday afternoon, an hour before the close; the backstop has $300."""
+    if 0 not in _BASE:
+        sim = market(
+            5,
+            dollars=400,
+            shares_of_tokens=3,
+            tickers=TICKERS,
+            tiers=CLASS_D,
+            buckets=list(BUCKETS.values()),
+            start_us=FRIDAY_OPEN + 5 * HOUR + 30 * MINUTE,
+            latency_us=40_000,
+            pinned=False,
+            knobs={
+                (backstop.backstop_rules, "capital_uusd"): 300 * DOLLAR,
+                (oracle.oracle_rules, "probe_uusd"): 50 * DOLLAR,
+                (oracle.oracle_rules, "impact_uusd"): 100 * DOLLAR,
+            },
+        )
+        for account in range(ANN, EVE + 1):
+            sim.endow(account, accounts.BROKER_USD, 500 * DOLLAR)
+            for ticker in range(TICKERS):
+                sim.endow(account, accounts.share_asset(ticker), 2 * SHARE)
+        _BASE[0] = sim
+    return _BASE[0].fork()
+
+
+people = st.sampled_from(EVERYBODY)
+owners = st.integers(ANN, EVE)
+tickers = st.integers(0, TICKERS - 1)
+sides = st.sampled_from([BUY, SELL])
+away = st.one_of(st.integers(-30, 30), st.sampled_from([-1_500, -400, 400, 1_500, 5_000]))
+flags = st.sampled_from([0, 0, 0, REDUCE_ONLY])
+kinds = st.sampled_from([matching.LIMIT, matching.LIMIT, matching.MARKET, matching.IOC, matching.POST_ONLY])
+dollars = st.one_of(st.integers(1, 500 * DOLLAR), st.sampled_from([0, -1, 10**15]))
+shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, 0, 10**12]))
+
+
+class Market(RuleBasedStateMachine):
+    """Everything that a person, the clock and the outside world may do."""
+
+    @initialize(pinned=st.booleans())
+    def begin(self, pinned: bool) -> None:
+        """A market of its own, whose index follows the stock or the token books; Eve quotes all books."""
+        self.sim = base()
+        self.names: list[int] = []
+        self.prices = [100.0] * TICKERS
+        self.sim.memory[oracle.oracle_rules]["pinned"] = int(pinned)
+        for number in range(2 * TICKERS):
+            for side in (BUY, SELL):
+                lots = 60 if number % 2 == 0 else 9_000
+                self.sim.place(EVE, number, side, 10_000 - 20 * side, lots)
+
+    def price(self, number: int, off: int) -> int:
+        """A price near the mark, in ticks."""
+        return mark(self.sim, number // 2) + off
+
+    @rule(account=people, ticker=tickers, token=st.booleans(), side=sides, off=away, lots=st.integers(0, 900), kind=kinds, flag=flags)  # fmt: skip
+    def place(
+        self, account: int, ticker: int, token: bool, side: int, off: int, lots: int, kind: int, flag: int
+    ) -> None:
+        """An order arrives."""
+        number = 2 * ticker + token
+        code = self.sim.place(account, number, side, self.price(number, off), lots * (40 if token else 1), kind, flag)
+        if code == matching.ACCEPTED and self.sim.memory[matching.reports]["slot"][0]:
+            self.names.append(last_handle(self.sim))
+
+    @rule(account=people, ticker=tickers, side=sides, share=st.integers(1, 30))
+    def lever(self, account: int, ticker: int, side: int, share: int) -> None:
+        """Somebody takes as much as his margin lets him, against Eve's quotes."""
+        free = margin.free_equity(self.sim.world, account)
+        lots = max(0, free) * share // 2 // (mark(self.sim, ticker) * 100)
+        self.sim.place(EVE, 2 * ticker, -side, mark(self.sim, ticker), lots)
+        self.sim.place(account, 2 * ticker, side, mark(self.sim, ticker), lots, matching.IOC)
+
+    @rule(account=people, which=st.integers(0, 50))
+    def cancel(self, account: int, which: int) -> None:
+        """One order, perhaps somebody else's or long gone."""
+        if self.names:
+            matching.cancel(self.sim.world, account, self.names[which % len(self.names)])
+
+    @rule(account=people, which=st.integers(0, 50), off=away, lots=st.integers(0, 900))
+    def replace(self, account: int, which: int, off: int, lots: int) -> None:
+        """Another price and size."""
+        if self.names:
+            matching.replace(self.sim.world, account, self.names[which % len(self.names)], self.price(0, off), lots)
+
+    @rule(account=people, number=st.integers(0, 2 * TICKERS - 1))
+    def cancel_all(self, account: int, number: int) -> None:
+        """Everything on a book."""
+        matching.cancel_all(self.sim.world, account, number)
+
+    @rule(account=people, ticker=tickers, side=sides, off=away, lots=st.integers(0, 500), flag=flags)
+    def stop(self, account: int, ticker: int, side: int, off: int, lots: int, flag: int) -> None:
+        """A stop or take-profit on the mark."""
+        stops.place_stop(self.sim.world, account, ticker, side, self.price(2 * ticker, off), lots, flag)
+
+    @rule(account=people)
+    def drop_stops(self, account: int) -> None:
+        """All of them."""
+        stops.drop_all(self.sim.world, account)
+
+    @rule(
+        account=people,
+        number=st.integers(0, 2 * TICKERS - 1),
+        side=sides,
+        off=away,
+        lots=st.integers(0, 900),
+        kind=kinds,
+    )
+    def send(self, account: int, number: int, side: int, off: int, lots: int, kind: int) -> None:
+        """An order that takes its time."""
+        flight.send(self.sim.world, 1, account, number, kind, side, self.price(number, off), lots, 0, 0)
+
+    @rule(account=people, number=st.integers(0, 2 * TICKERS - 1))
+    def send_cancel_all(self, account: int, number: int) -> None:
+        """A cancellation that takes its time."""
+        flight.send(self.sim.world, 1, account, number, flight.CANCEL_ALL, BUY, 0, 0, 0, 0)
+
+    @rule(account=people, ticker=tickers, quantity=shares, minting=st.booleans())
+    def mint_or_redeem(self, account: int, ticker: int, quantity: int, minting: bool) -> None:
+        """Shares into tokens, or back."""
+        (issuer.mint if minting else issuer.redeem)(self.sim.world, account, ticker, quantity, self.prices[ticker])
+
+    @rule(account=people, ticker=tickers, quantity=shares, buying=st.booleans())
+    def trade_stock(self, account: int, ticker: int, quantity: int, buying: bool) -> None:
+        """At the broker."""
+        (stock.buy if buying else stock.sell)(self.sim.world, account, ticker, min(quantity, 10**9))
+
+    @rule(account=owners, route=st.integers(bank.WIRE_IN, bank.TO_VENUE), amount=dollars)
+    def send_dollars(self, account: int, route: int, amount: int) -> None:
+        """In, out, to the broker, to the venue."""
+        if route not in (bank.WIRE_IN, bank.STABLECOIN_IN) or amount < 10**9:
+            bank.send_dollars(self.sim.world, account, route, amount)
+
+    @rule(bucket=st.sampled_from(sorted(BUCKETS)), amount=st.integers(0, 400 * DOLLAR), back=st.booleans())
+    def move(self, bucket: int, amount: int, back: bool) -> None:
+        """Between an account and its bucket; what was left behind keeps its initial margin."""
+        source, target = (bucket, BUCKETS[bucket]) if back else (BUCKETS[bucket], bucket)
+        if margin.move(self.sim.world, source, target, amount) and amount:
+            needed = margin.initial_needed(self.sim.world, source, -1)
+            assert margin.free_equity(self.sim.world, source) >= needed
+
+    @rule(seconds=st.sampled_from([0.04, 0.1, 1, 1, 1, 3, 61]))
+    def wait(self, seconds: float) -> None:
+        """Time passes; at a full second everybody below maintenance is in liquidation."""
+        go(self.sim, seconds)
+        if self.sim.now_us % clock.SECOND_US == 0:
+            self.full_scan()
+
+    @rule(seconds=st.sampled_from([1_800, 3 * 3_600]))
+    def sleep(self, seconds: int) -> None:
+        """Much time passes: an hour turns, the stock closes, the week ends."""
+        if self.sim.now_us + seconds * clock.SECOND_US < self.sim.setup.end_us:
+            go(self.sim, seconds)
+
+    @rule(ticker=tickers, percent=st.sampled_from([-12, -4, -2, 2, 4, 12]))
+    def jump(self, ticker: int, percent: int) -> None:
+        """The stock jumps, and with it, where the index is pinned, the mark."""
+        self.prices[ticker] *= 1 + percent / 100
+        self.prices[ticker] = min(max(self.prices[ticker], 20.0), 500.0)
+        put_price(self.sim, self.prices[ticker], ticker)
+        go(self.sim, 1)
+
+    @precondition(lambda self: clock.phase(self.sim.world) == clock.REGULAR)
+    @rule()
+    def halt(self) -> None:
+        """Nothing can be minted or bought at the broker."""
+        clock.halt(self.sim.world)
+        go(self.sim, 1)
+        assert issuer.mint(self.sim.world, ANN, 0, SHARE, 100.0) == matching.MARKET_CLOSED
+        assert stock.buy(self.sim.world, ANN, 0, SHARE) == matching.MARKET_CLOSED
+
+    @precondition(lambda self: clock.phase(self.sim.world) == clock.HALTED)
+    @rule()
+    def resume(self) -> None:
+        """The halt is lifted."""
+        clock.resume(self.sim.world)
+
+    @rule()
+    def fork(self) -> None:
+        """Go on with a copy."""
+        self.sim.tape.drain(self.sim.memory)
+        digest = self.sim.digest()
+        self.sim = self.sim.fork()
+        assert self.sim.digest() == digest
+
+    def full_scan(self) -> None:
+        """The exact scan that triggers replace (MARG-5, LIQ-1)."""
+        sim = self.sim
+        if sim.now_us % clock.SECOND_US:
+            return
+        for account in EVERYBODY:
+            worth, needed = margin.equity(sim.world, account), margin.required(sim.world, account)
+            if (
+                sim.memory[liquidation.cases]["place"][account] == 0
+                and sim.memory[margin.watches]["dirty"][account] == 0
+            ):
+                assert worth >= needed, f"account {account} sleeps below its maintenance margin"
+
+    @invariant()
+    def laws(self) -> None:
+        """AUD-1 to AUD-7, LEDGER-1, and what the audit takes for granted."""
+        if not hasattr(self, "sim"):
+            return
+        sim, memory = self.sim, self.sim.memory
+        assert sim.audit() == []
+        assert sim.conservation_error() == 0
+        row = memory[backstop.backstops][0]
+        assert min(int(row[n]) for n in ("shortfall_uusd", "paid_uusd", "unpaid_uusd", "edge_uusd")) >= 0
+        assert int(memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[accounts.NOBODY, 0]) == -int(
+            row["unpaid_uusd"]
+        )
+        self.spot(memory)
+        self.stop_lists(memory)
+        self.open_cases(memory)
+
+    def spot(self, memory: Any) -> None:
+        """MATCH-4, LEDGER-3: nobody has promised more tokens than he has, nor owes dollars at the broker."""
+        table = memory[accounts.balances].reshape(-1, 2 + 2 * TICKERS)
+        tokens = table[accounts.HOUSES :, 2::2]
+        assert (tokens["amount"] >= tokens["reserved"]).all()
+        assert (table["amount"][accounts.HOUSES :, accounts.BROKER_USD] >= 0).all()
+        assert (table["amount"][accounts.HOUSES :, 3::2] >= 0).all()
+
+    def stop_lists(self, memory: Any) -> None:
+        """STOP-1: each stop is in its owner's list and nowhere else."""
+        rows, listed = memory[stops.stops], 0
+        for account, head in enumerate(memory[stops.stop_lists]["head"].tolist()):
+            while head:
+                assert rows["account"][head] == account
+                listed, head = listed + 1, int(rows["next"][head])
+        assert listed == np.count_nonzero(rows["account"][1:] >= 0)
+
+    def open_cases(self, memory: Any) -> None:
+        """LIQ-2: an account in liquidation is frozen, in the list of cases at its place, and has no orders and no stops."""
+        cases, listed = memory[liquidation.cases], memory[liquidation.open_cases]["account"]
+        for account in range(accounts.HOUSES, len(cases)):
+            place = int(cases["place"][account])
+            assert (place > 0) == (memory[margin.watches]["frozen"][account] == 1)
+            if place:
+                assert listed[place] == account and place <= listed[0]
+                assert memory[stops.stop_lists]["head"][account] == stops.NO_STOP
+                assert (
+                    memory[matching.open_orders]["head"][account * 2 * TICKERS : (account + 1) * 2 * TICKERS].max() == 0
+                )
+
+    def teardown(self) -> None:
+        """In the end everybody's wealth is somebody's: the equities of all accounts at the mark sum to the crumbs of funding."""
+        if not hasattr(self, "sim"):
+            return
+        sim = self.sim
+        marks = np.array([mark(sim, k) * 100 for k in range(TICKERS)])
+        sizes = sim.memory[positions.positions]["size_lots"].reshape(-1, TICKERS)
+        worth = sim.memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[:, 0] + sizes @ marks
+        assert worth.sum() == 0
+
+
+def test_nothing_that_anybody_does_breaks_a_law() -> None:
+    """LEDGER-1 to LEDGER-5, AUD-1 to AUD-7, MARG-5, MATCH-4, LIQ-2: thirty lives of forty actions each."""
+    run_state_machine_as_test(Market, settings=settings(max_examples=30, stateful_step_count=40))

@@ -43,6 +43,7 @@ import datetime
 import hashlib
 import importlib.resources
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -468,7 +469,7 @@ def scenario(
     Raises :class:`Mistake`, one sentence, for anything that a person may get wrong. `known` are the populations.
     """
     name = str(name_or_path)
-    if name.endswith(".toml") or isinstance(name_or_path, Path):
+    if name.endswith(".toml") or isinstance(name_or_path, Path) or (os.sep in name and Path(name).is_file()):
         path = Path(name_or_path)
         return read_scenario(read_text(name), path.name, path.parent, changes, known=known)
     if name not in scenarios():

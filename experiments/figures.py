@@ -233,7 +233,7 @@ def _axes(ax: Axes | None, name: str) -> Axes:
 def _title(ax: Axes, text: str, size: float = 11.5) -> None:
     """A finding above the axes, wrapped to the figure."""
     figure: Any = ax.figure
-    width = figure.get_figwidth() * 72 / (0.56 * size)
+    width = 72 * (figure.get_figwidth() - 1.9) / (0.63 * size)
     ax.set_title(textwrap.fill(text, int(width)), loc="left", fontsize=size, fontweight="bold", parse_math=False)
 
 
@@ -401,6 +401,7 @@ def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
     bars = bars[(bars["us"] >= from_us) & (bars["us"] <= to_us)]
     _draw_prices(top, run, bars, (from_us, to_us))
     _annotate_sleep(top, run)
+    top.set_xlabel("")
     _title(top, strip_title(run), 13)
     _draw_liquidations(middle, run, bars, (from_us, to_us))
     _draw_leverage(bottom, run, bars, (from_us, to_us))
@@ -521,23 +522,23 @@ def _draw_leverage(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]
 def who_paid_title(results: Mapping[str, float]) -> str:
     """Who lost most, and who gained it."""
     ranked = sorted(((value, name) for name, value in results.items() if abs(value) >= 0.005), reverse=True)
-    gains, losses = [r for r in ranked if r[0] > 0], [r for r in ranked[::-1] if r[0] < 0]
-    if not losses:
+    losers, gainers = [(-value, name) for value, name in ranked[::-1] if value < 0], [r for r in ranked if r[0] > 0]
+    if not losers:
         return "Nobody lost and nobody gained"
-    first = f"{capital(losses[0][1])} lost {dollars(-losses[0][0])}"
-    total, held = sum(value for value, _ in gains), 0.0
-    named: list[tuple[str, str]] = []
-    for value, name in gains[:3]:
-        if held >= 0.9 * total:
-            break
-        named.append((name, dollars(value)))
-        held += value
-    others = sum(value for value, _ in losses[1:])
-    rest = f", all other losers {dollars(-others)}" if others else ""
-    if len(named) > 2:
-        largest = listed([f"{name} {amount}" for name, amount in named])
-        return f"{first}{rest}; of what they lost, {largest} went to the largest gainers"
-    return f"{first}{rest}; {listed([f'{name} gained {amount}' for name, amount in named])}"
+    return f"{capital(_largest(losers, 'lost'))}; {_largest(gainers, 'gained')}"
+
+
+def _largest(ranked: Sequence[tuple[float, str]], verb: str) -> str:
+    """ "tourists lost $1.2M, regulars $300k and 3 others $20k": the largest until nine tenths are named, two at most."""
+    total, held, parts = sum(value for value, _ in ranked), 0.0, []
+    for value, name in ranked[:2]:
+        if held < 0.9 * total:
+            parts.append(f"{name} {verb} {dollars(value)}" if not parts else f"{name} {dollars(value)}")
+            held += value
+    others = len(ranked) - len(parts)
+    if others and held < 0.9 * total:
+        parts.append(f"{others} other{'s' if others > 1 else ''} {dollars(total - held)}")
+    return listed(parts)
 
 
 def who_paid(run: Run, ax: Axes | None = None) -> Axes:
@@ -559,7 +560,7 @@ def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     ax.axhline(0.5, color="#888888", linewidth=0.7)
     ax.set_yticks(places, [f"{name} (house)" if name in houses and "house" not in name else name for name, _ in ranked] + ["all"])  # fmt: skip
     ax.set_xlim(-1.22 * largest, 1.22 * largest)
-    ax.set_ylim(-0.6, len(ranked) + 0.1)
+    ax.set_ylim(-0.6, len(ranked) + 0.6)
     ax.set_xlabel("gained (+) or lost (−) over the measured time, USD, at one common price")
     _dollar_ticks(ax.xaxis)
     _plain_axes(ax)
@@ -1098,6 +1099,8 @@ def write_figures(
     formats: str | Sequence[str] = ("png",),
 ) -> list[Path]:
     """Draw figures into ``folder/figures`` and return the files."""
+    from matplotlib import rc_context
+
     kinds = [word.strip().lower() for word in formats.split(",")] if isinstance(formats, str) else list(formats)
     for kind in kinds:
         if kind not in FORMATS:
@@ -1107,10 +1110,11 @@ def write_figures(
     place.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names:
-        figure = render(run, name)
         for kind in kinds:
             file = place / f"{name}.{kind}"
-            figure.savefig(file, dpi=DPI, metadata=_UNDATED[kind])
+            # Drawn anew for each: a layout remembers the resolution that it was made for before.
+            with rc_context({"svg.hashsalt": name}):
+                render(run, name).savefig(file, dpi=DPI, metadata=_UNDATED[kind])
             written.append(file)
     return written
 

@@ -1,7 +1,6 @@
 """A scenario file becomes one value: what it says, what was set on top, and one sentence for each mistake."""
 
 # The tables of mistakes read best with one a line.
-# ruff: noqa: E501
 
 from __future__ import annotations
 

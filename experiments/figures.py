@@ -11,7 +11,7 @@ people can tell apart, ordered so that they differ in grey, too.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,10 +230,10 @@ def _axes(ax: Axes | None, name: str) -> Axes:
     return plt.subplots(figsize=SIZES.get(name, (10, 4.2)), layout="constrained")[1]
 
 
-def _title(ax: Axes, text: str, size: float = 11.5) -> None:
-    """A finding above the axes, wrapped to the figure."""
+def _title(ax: Axes, text: str, size: float = 11.5, left: float = 0.8) -> None:
+    """A finding above the axes, wrapped to the figure; `left` inches of it are taken by labels."""
     figure: Any = ax.figure
-    width = 72 * (figure.get_figwidth() - 1.9) / (0.63 * size)
+    width = 72 * (figure.get_figwidth() - left) / (0.6 * size)
     ax.set_title(textwrap.fill(text, int(width)), loc="left", fontsize=size, fontweight="bold", parse_math=False)
 
 
@@ -383,10 +383,10 @@ def strip_title(run: Run) -> str:
     if all_of_it == 0:
         return f"{slept}, and nobody was liquidated"
     if soon == 0:
-        return f"{slept}; none of the {dollars(all_of_it)} liquidated fell within 90 s of its first price"
+        return f"{slept}; none of the {total:,} liquidations came within 90 s of its first price"
     share = 100 * soon / all_of_it
     shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
-    return f"{slept}; {shown} of what was liquidated fell within 90 s of its first price"
+    return f"{slept}; {shown} of liquidations (by value) came within 90 s of its first price"
 
 
 def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
@@ -402,7 +402,7 @@ def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
     _draw_prices(top, run, bars, (from_us, to_us))
     _annotate_sleep(top, run)
     top.set_xlabel("")
-    _title(top, strip_title(run), 13)
+    _title(top, strip_title(run), 12.5, left=1.0)
     _draw_liquidations(middle, run, bars, (from_us, to_us))
     _draw_leverage(bottom, run, bars, (from_us, to_us))
     time_axis(bottom, from_us, to_us)
@@ -519,9 +519,11 @@ def _draw_leverage(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]
 # Who paid whom -------------------------------------------------------------------------------------------------------
 
 
-def who_paid_title(results: Mapping[str, float]) -> str:
-    """Who lost most, and who gained it."""
-    ranked = sorted(((value, name) for name, value in results.items() if abs(value) >= 0.005), reverse=True)
+def who_paid_title(results: Mapping[str, float], houses: Collection[str] = ()) -> str:
+    """Who lost most, and who gained it; `houses` are the names that belong to no trader."""
+    spoken = {name: f"the {name}" if name in houses and name != "nobody" else name for name in results}
+    known = [(value, spoken[name]) for name, value in results.items() if abs(value) >= 0.005]
+    ranked = sorted(known, reverse=True)
     losers, gainers = [(-value, name) for value, name in ranked[::-1] if value < 0], [r for r in ranked if r[0] > 0]
     if not losers:
         return "Nobody lost and nobody gained"
@@ -530,7 +532,8 @@ def who_paid_title(results: Mapping[str, float]) -> str:
 
 def _largest(ranked: Sequence[tuple[float, str]], verb: str) -> str:
     """ "tourists lost $1.2M, regulars $300k and 3 others $20k": the largest until nine tenths are named, two at most."""
-    total, held, parts = sum(value for value, _ in ranked), 0.0, []
+    total, held = sum(value for value, _ in ranked), 0.0
+    parts: list[str] = []
     for value, name in ranked[:2]:
         if held < 0.9 * total:
             parts.append(f"{name} {verb} {dollars(value)}" if not parts else f"{name} {dollars(value)}")
@@ -566,7 +569,7 @@ def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     _plain_axes(ax)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    _title(ax, who_paid_title(results))
+    _title(ax, who_paid_title(results, houses), left=1.7)
     return ax
 
 
@@ -668,16 +671,11 @@ def basis(run: Run, ax: Axes | None = None) -> Axes:
     x, stock = _days(bars["us"]), stock_seen(bars)
     over_index = 100 * (perp_mid(bars) / bars["index_usd"].to_numpy(float) - 1)
     ax.axhline(0, color=BLACK, linewidth=0.7)
-    ax.plot(
-        x,
-        100 * (perp_mid(bars, "token") / stock - 1),
-        color=ORANGE,
-        linewidth=2.2,
-        alpha=0.85,
-        label="token over stock",
-    )
-    ax.plot(x, 100 * (perp_mid(bars) / stock - 1), color=SKY, linewidth=1.2, label="perp over stock")
+    token, perp = (100 * (perp_mid(bars, book) / stock - 1) for book in ("token", "perp"))
+    ax.plot(x, token, color=ORANGE, linewidth=2.2, alpha=0.85, label="token over stock")
+    ax.plot(x, perp, color=SKY, linewidth=1.2, label="perp over stock")
     ax.plot(x, over_index, color=BLACK, linewidth=0.8, label="perp over index")
+    _within(ax, bars, np.concatenate((token, perp, over_index)))
     ax.set_ylabel(f"{run.scenario.headline} basis, %")
     _over_time(ax, bars)
     _legend(ax)
@@ -688,6 +686,26 @@ def basis(run: Run, ax: Axes | None = None) -> Axes:
         text = f"Perp and index were {np.sqrt(np.nanmean(over_index**2)):.2f} % apart (root mean square)"
     _title(ax, text)
     return ax
+
+
+def _within(ax: Axes, bars: pd.DataFrame, values: Array) -> None:
+    """A scale that shows the ordinary values, and in words the one that lies beyond it."""
+    known = np.abs(values[np.isfinite(values)])
+    if len(known) == 0:
+        return
+    reach = max(0.05, 2.0 * float(np.quantile(known, 0.99)))
+    ax.set_ylim(-reach, reach)
+    if known.max() > reach:
+        place = int(np.nanargmax(np.abs(values)))
+        when = format_new_york(int(bars["us"].iloc[place % len(bars)]))
+        ax.text(
+            0.006,
+            0.97,
+            f"beyond the scale: {percent(float(values[place]))} on {when[:3]} {when[15:20]}",
+            transform=ax.transAxes,
+            va="top",
+            fontsize=8.5,
+        )
 
 
 def funding(run: Run, ax: Axes | None = None) -> Axes:
@@ -781,22 +799,23 @@ def liquidation_map(run: Run, ax: Axes | None = None, bins: int = 48) -> Axes:
     if len(events):
         low, high = min(low, float(events["price_usd"].min())), max(high, float(events["price_usd"].max()))
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
-    largest = 0.0
+    most = {"long": 0.0, "short": 0.0}
     for side, colour, hatch, way in (("long", BLUE, "", 1), ("short", ORANGE, "////", -1)):
         own = events[events["side"] == side]
         value = np.histogram(own["price_usd"], edges, weights=own["value_usd"].abs())[0]
-        largest = max(largest, float(value.max(initial=0)))
+        most[side] = float(value.max(initial=0))
         ax.barh(edges[:-1], way * value, np.diff(edges), align="edge", color=colour, hatch=hatch, edgecolor="white", linewidth=0.3, label=f"{side}s: {dollars(float(value.sum()))}")  # fmt: skip
     ax.axvline(0, color=BLACK, linewidth=1)
-    reach = 1.15 * largest or 1.0
-    ax.set_xlim(-reach, 1.35 * reach)
+    reach = max(most.values()) or 1.0
+    right = 1.1 * most["long"] + 0.45 * reach
+    ax.set_xlim(-1.15 * most["short"] - 0.05 * reach, right)
     levels = [] if sleep is None else [(sleep.close_usd, sleep.close_name), (sleep.price_usd, "first price")]
     if sleep is not None and run.summary["gap"]["stock_pct"] is not None and sleep.close_usd is not None:
         levels.append((sleep.close_usd * (1 + run.summary["gap"]["stock_pct"] / 100), "stock at the open"))
     for level, name in levels:
         if level is not None:
             ax.axhline(level, color=BLACK, linewidth=0.9, linestyle=(0, (3, 2)))
-            ax.text(1.33 * reach, level, f"{name} ${level:,.2f}", ha="right", va="bottom", fontsize=8.5)
+            ax.text(0.985 * right, level, f"{name} ${level:,.2f}", ha="right", va="bottom", fontsize=8.5)
     from matplotlib.ticker import FuncFormatter
 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: dollars(abs(value))))
@@ -805,7 +824,7 @@ def liquidation_map(run: Run, ax: Axes | None = None, bins: int = 48) -> Axes:
     if events.empty:
         ax.text(0.5, 0.5, "0 liquidations", transform=ax.transAxes, ha="center", va="center", fontsize=10)
     _plain_axes(ax)
-    ax.legend(loc="lower left", frameon=False, fontsize=8.5)
+    _legend(ax)
     _title(ax, liquidation_map_title(events, run.scenario.headline))
     return ax
 
@@ -848,7 +867,7 @@ def waterfall(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("USD")
     _dollar_ticks(ax.xaxis)
     _plain_axes(ax)
-    _title(ax, waterfall_title(run))
+    _title(ax, waterfall_title(run), left=1.9)
     return ax
 
 
@@ -877,11 +896,11 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
     table = frame[kinds].to_numpy(float)
     largest = max(1.0, float(np.abs(table).max(initial=0)))
     norm = SymLogNorm(linthresh=largest / 1e4, vmin=-largest, vmax=largest)
-    ax.imshow(table, cmap="PuOr", norm=norm, aspect="auto")
+    picture = ax.imshow(table, cmap="PuOr", norm=norm, aspect="auto")
     for row in range(len(frame)):
         for column in range(len(kinds)):
             value = table[row, column]
-            dark = abs(float(norm(value)) - 0.5) > 0.38
+            dark = float(np.dot(picture.cmap(norm(value))[:3], (0.299, 0.587, 0.114))) < 0.5
             text = "0" if abs(value) < 0.005 else dollars(value)
             ax.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else BLACK)
     ax.set_xticks(range(len(kinds)), [textwrap.fill(c.removesuffix("_usd").replace("_", " "), 11) for c in kinds])
@@ -893,7 +912,7 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
         "received (+, violet) and paid (−, orange) at the venue over the measured time, USD; each column sums to 0"
     )
     ax.xaxis.label.set_fontsize(8.5)
-    _title(ax, flows_title(frame))
+    _title(ax, flows_title(frame), left=1.3)
     return ax
 
 
@@ -1005,6 +1024,7 @@ def controls(run: Run, ax: Axes | None = None, control: str | None = None) -> Ax
             va="center",
             ha="left" if share >= 0 else "right",
             fontsize=8.5,
+            parse_math=False,
         )
     ax.axvline(0, color=BLACK, linewidth=1)
     reach = 1.0 + max((abs(row.relative_pct) for row in rows), default=0.0)
@@ -1014,7 +1034,7 @@ def controls(run: Run, ax: Axes | None = None, control: str | None = None) -> Ax
     _plain_axes(ax)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    _title(ax, controls_title(run, control))
+    _title(ax, controls_title(run, control), left=2.1)
     return ax
 
 

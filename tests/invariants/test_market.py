@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -59,7 +60,7 @@ _BASE: dict[int, Simulation] = {}
 
 
 def base() -> Simulation:
-    """Five people and three buckets on a Friday afternoon, an hour before the close; the backstop has $300."""
+    """Five people and three buckets on a Friday afternoon, three hours before the close; the backstop has $300."""
     if 0 not in _BASE:
         sim = market(
             5,
@@ -68,7 +69,7 @@ def base() -> Simulation:
             tickers=TICKERS,
             tiers=CLASS_D,
             buckets=list(BUCKETS.values()),
-            start_us=FRIDAY_OPEN + 5 * HOUR + 30 * MINUTE,
+            start_us=FRIDAY_OPEN + 3 * HOUR + 30 * MINUTE,
             latency_us=40_000,
             pinned=False,
             knobs={
@@ -77,6 +78,7 @@ def base() -> Simulation:
                 (oracle.oracle_rules, "impact_uusd"): 100 * DOLLAR,
             },
         )
+        sim.endow(EVE, accounts.USD, 20_000 * DOLLAR)
         for account in range(ANN, EVE + 1):
             sim.endow(account, accounts.BROKER_USD, 500 * DOLLAR)
             for ticker in range(TICKERS):
@@ -93,7 +95,7 @@ away = st.one_of(st.integers(-30, 30), st.sampled_from([-1_500, -400, 400, 1_500
 flags = st.sampled_from([0, 0, 0, REDUCE_ONLY])
 kinds = st.sampled_from([matching.LIMIT, matching.LIMIT, matching.MARKET, matching.IOC, matching.POST_ONLY])
 dollars = st.one_of(st.integers(1, 500 * DOLLAR), st.sampled_from([0, -1, 10**15]))
-shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, 0, 10**12]))
+shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, SHARE, 2 * SHARE, 0, 10**12]))
 
 
 class Market(RuleBasedStateMachine):
@@ -107,9 +109,15 @@ class Market(RuleBasedStateMachine):
         self.prices = [100.0] * TICKERS
         self.sim.memory[oracle.oracle_rules]["pinned"] = int(pinned)
         for number in range(2 * TICKERS):
-            for side in (BUY, SELL):
-                lots = 60 if number % 2 == 0 else 9_000
-                self.sim.place(EVE, number, side, 10_000 - 20 * side, lots)
+            self.quote(number)
+
+    def quote(self, number: int) -> None:
+        """Eve bids and asks around the stock's price on one book, where the band lets her."""
+        matching.cancel_all(self.sim.world, EVE, number)
+        centre = round(100 * self.prices[number // 2])
+        for side in (BUY, SELL):
+            lots = 3_000 if number % 2 == 0 else 9_000
+            self.sim.place(EVE, number, side, centre - 20 * side, lots)
 
     def price(self, number: int, off: int) -> int:
         """A price near the mark, in ticks."""
@@ -125,13 +133,16 @@ class Market(RuleBasedStateMachine):
         if code == matching.ACCEPTED and self.sim.memory[matching.reports]["slot"][0]:
             self.names.append(last_handle(self.sim))
 
-    @rule(account=people, ticker=tickers, side=sides, share=st.integers(1, 30))
-    def lever(self, account: int, ticker: int, side: int, share: int) -> None:
-        """Somebody takes as much as his margin lets him, against Eve's quotes."""
-        free = margin.free_equity(self.sim.world, account)
-        lots = max(0, free) * share // 2 // (mark(self.sim, ticker) * 100)
-        self.sim.place(EVE, 2 * ticker, -side, mark(self.sim, ticker), lots)
-        self.sim.place(account, 2 * ticker, side, mark(self.sim, ticker), lots, matching.IOC)
+    @rule(account=people, ticker=tickers, side=sides, leverage=st.sampled_from([5, 10, 15, 18]))
+    def lever(self, account: int, ticker: int, side: int, leverage: int) -> None:
+        """Somebody takes a position of so many times what he has, against Eve."""
+        if account in BUCKETS:
+            margin.move(self.sim.world, BUCKETS[account], account, 50 * DOLLAR)
+        free = max(0, margin.free_equity(self.sim.world, account))
+        lots = free * leverage // (mark(self.sim, ticker) * 100)
+        if account != EVE and lots:
+            self.sim.place(EVE, 2 * ticker, -side, mark(self.sim, ticker), lots)
+            self.sim.place(account, 2 * ticker, side, mark(self.sim, ticker), lots, matching.IOC)
 
     @rule(account=people, which=st.integers(0, 50))
     def cancel(self, account: int, which: int) -> None:
@@ -208,19 +219,36 @@ class Market(RuleBasedStateMachine):
         if self.sim.now_us % clock.SECOND_US == 0:
             self.full_scan()
 
-    @rule(seconds=st.sampled_from([1_800, 3 * 3_600]))
+    @rule(seconds=st.sampled_from([900, 1_800, 6 * 3_600]))
     def sleep(self, seconds: int) -> None:
         """Much time passes: an hour turns, the stock closes, the week ends."""
         if self.sim.now_us + seconds * clock.SECOND_US < self.sim.setup.end_us:
             go(self.sim, seconds)
 
-    @rule(ticker=tickers, percent=st.sampled_from([-12, -4, -2, 2, 4, 12]))
-    def jump(self, ticker: int, percent: int) -> None:
-        """The stock jumps, and with it, where the index is pinned, the mark."""
+    @rule(
+        ticker=tickers,
+        percent=st.sampled_from([-15, -7, -3, -1, 1, 3, 7, 15]),
+        perp=st.booleans(),
+        seconds=st.integers(1, 5),
+    )
+    def jump(self, ticker: int, percent: int, perp: bool, seconds: int) -> None:
+        """The stock jumps; Eve's quotes in the token book go with it, and those in the perp book go away or follow."""
         self.prices[ticker] *= 1 + percent / 100
         self.prices[ticker] = min(max(self.prices[ticker], 20.0), 500.0)
         put_price(self.sim, self.prices[ticker], ticker)
+        matching.cancel_all(self.sim.world, EVE, 2 * ticker)
+        self.quote(2 * ticker + 1)
         go(self.sim, 1)
+        if perp:
+            self.quote(2 * ticker)
+        go(self.sim, seconds)
+        self.full_scan()
+
+    @rule(account=people, ticker=tickers, side=sides, percent=st.sampled_from([4, 5, 8, 12]), perp=st.booleans())
+    def ruin(self, account: int, ticker: int, side: int, percent: int, perp: bool) -> None:
+        """Somebody has borrowed much, and the stock goes against him."""
+        self.lever(account, ticker, side, 18)
+        self.jump(ticker, -side * percent, perp, 5)
 
     @precondition(lambda self: clock.phase(self.sim.world) == clock.REGULAR)
     @rule()
@@ -319,3 +347,9 @@ class Market(RuleBasedStateMachine):
 def test_nothing_that_anybody_does_breaks_a_law() -> None:
     """LEDGER-1 to LEDGER-5, AUD-1 to AUD-7, MARG-5, MATCH-4, LIQ-2: thirty lives of forty actions each."""
     run_state_machine_as_test(Market, settings=settings(max_examples=30, stateful_step_count=40))
+
+
+@pytest.mark.slow
+def test_nothing_that_anybody_does_breaks_a_law_for_long() -> None:
+    """AUD-1 to AUD-7, MARG-5: six hundred lives of eighty actions each."""
+    run_state_machine_as_test(Market, settings=settings(max_examples=600, stateful_step_count=80))

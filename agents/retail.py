@@ -45,9 +45,17 @@ from offhours.sim.declare import A, Column, Knob, World, table
 class Retail:
     """Knobs and state of a retail trader."""
 
-    leverage_milli: A[int, Knob("10x", "leverage", "1x", "150x", "leverage he opens with, if the margin schedule lets him", basis="literature: mean leverage of liquidated BitMEX traders 58x (Cheng et al., arXiv 2102.04591) where 100x was offered; here at most 20x is; half or twice is what groups are for")]  # fmt: skip
+    # One cache line holds what a look without consequences reads.
+    stake_usd: A[float, Column("f8", "usd", "what he first had, and brings again")]
+    seen_usd: A[float, Column("f8", "usd", "mark when he last looked, or 0")]
+    ticker: A[int, Column("i8", "ticker", "the perp he trades")]
     mean_sleep_us: A[int, Knob("10h", "us", "1 s", "90 days", "mean time between two looks in regular hours", basis="chosen: a look or two on a trading day; not half, because the median account would trade more than 20 times a week; not twice, because it would not see its liquidation coming")]  # fmt: skip
+    extended: A[float, Knob("0.35", "real", "0", "2", "activity in pre- and post-market beside regular hours", basis="measured: hourly volume of tokenized-stock pools on Solana, six weeks of 2026: night and week-end 0.1 to 0.25 of regular; perps keep more")]  # fmt: skip
+    night: A[float, Knob("0.3", "real", "0", "2", "activity at night", basis="measured: as extended")]
+    weekend: A[float, Knob("0.35", "real", "0", "2", "activity at week-ends and on holidays", basis="measured: as extended")]  # fmt: skip
     open_chance: A[float, Knob("0.15", "real", "0", "1", "chance that somebody without a position opens one at a look", basis="chosen: one looker in seven acts, so that open interest is near $40M; half or twice of it gives half or twice the interest")]  # fmt: skip
+
+    leverage_milli: A[int, Knob("10x", "leverage", "1x", "150x", "leverage he opens with, if the margin schedule lets him", basis="literature: mean leverage of liquidated BitMEX traders 58x (Cheng et al., arXiv 2102.04591) where 100x was offered; here at most 20x is; half or twice is what groups are for")]  # fmt: skip
     close_chance: A[float, Knob("0.09", "real", "0", "1", "chance that somebody with a position closes it at a look", basis="chosen: a position lives nine trading days, so that a day trades .1 to .5 of open interest; not half, because open interest would grow for weeks; not twice, because a day would trade all of it")]  # fmt: skip
     long_bias: A[float, Knob("0.6", "real", "0", "1", "chance of a long without trend and crowd", basis="literature: retail is long more often than short; 55 to 65 % of open interest is aimed at")]  # fmt: skip
     trend: A[float, Knob("2", "real", "-50", "50", "change of that chance per 1 of log return since he last looked (negative: contrarian)", basis="chosen: 2 % up makes a long 4 points likelier; not half, because then there is no trend in it; not twice, because one-sided weeks would leave the band of 55 to 65 %")]  # fmt: skip
@@ -59,13 +67,6 @@ class Retail:
     panic: A[float, Knob("0.3", "real", "0", "1", "chance that the worried close", basis="chosen: a third; not half, because nobody would sell early; not twice, because most liquidations would be forestalled")]  # fmt: skip
     top_up: A[float, Knob("0.3", "real", "0", "1", "chance that the worried who do not close add a quarter of their first deposit", basis="chosen: a third, as panic; half or twice moves liquidations later or sooner")]  # fmt: skip
     return_chance: A[float, Knob("0.3", "real", "0", "1", "chance at a look that somebody who lost it all deposits again", basis="chosen: a pause of three looks; not half, because the crowd would thin out over eight weeks; not twice, because losses would not hurt anybody")]  # fmt: skip
-    extended: A[float, Knob("0.35", "real", "0", "2", "activity in pre- and post-market beside regular hours", basis="measured: hourly volume of tokenized-stock pools on Solana, six weeks of 2026: night and week-end 0.1 to 0.25 of regular; perps keep more")]  # fmt: skip
-    night: A[float, Knob("0.3", "real", "0", "2", "activity at night", basis="measured: as extended")]
-    weekend: A[float, Knob("0.35", "real", "0", "2", "activity at week-ends and on holidays", basis="measured: as extended")]  # fmt: skip
-
-    stake_usd: A[float, Column("f8", "usd", "what he first had, and brings again")]
-    seen_usd: A[float, Column("f8", "usd", "mark when he last looked, or 0")]
-    ticker: A[int, Column("i8", "ticker", "the perp he trades")]
     losses: A[int, Column("i8", "count", "times he lost it all")]
 
 

@@ -28,6 +28,8 @@ from offhours.sim.market.orders import BUY, open_orders
 from offhours.sim.market.positions import positions
 from offhours.sim.market.triggers import DOWN, UP, arm, disarm, loss_node, tier_node
 
+AMPLE = 3
+"""Initial margin of the worst fill, the loss of limit prices and the fee together are below three times the gross value."""
 TIERS = 8
 NO_TIER = 1 << 62
 MARGINAL, WHOLE = 0, 1
@@ -188,12 +190,18 @@ def covers(world: World, account: int, ticker: int, side: int, price_ticks: int,
     if size * side < 0 and lots + closing <= abs(size):
         return 1
     unit = books(world)[2 * ticker].unit_uusd
+    free = free_equity(world, account) - initial_needed(world, account, ticker)
+    # Whoever could pay for all of it several times over needs no look at the schedule: no margin exceeds the notional.
+    dearest = max(price_ticks, oracles(world)[ticker].mark_ticks)
+    gross = (abs(size) + mine.buy_lots + mine.sell_lots + lots) * dearest + mine.buy_value
+    if AMPLE * gross * unit <= free:
+        return 1
     needed = share_up(lots * price_ticks * unit, taker_ppb)
     if side == BUY:
         needed += worst_case(world, account, ticker, lots, lots * price_ticks, 0, 0)
     else:
         needed += worst_case(world, account, ticker, 0, 0, lots, lots * price_ticks)
-    return 1 if needed + initial_needed(world, account, ticker) <= free_equity(world, account) else 0
+    return 1 if needed <= free else 0
 
 
 @kernel

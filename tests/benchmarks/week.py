@@ -87,7 +87,7 @@ def busy_week(retail: int = 10_000, sleep_s: float = SLEEP_S, disagreement_bp: f
 
 
 def open_market_of(scenario: Scenario, seed: int = 7, python_agents: int = 0, orders: int = 1 << 15) -> Simulation:
-    """The scenario's market, everybody asleep; the tape keeps nothing."""
+    """The scenario's market, everybody asleep; as in a sweep, single trades are not recorded and the tape keeps nothing."""
     setup = Setup(
         scenario.tickers,
         scenario.rules.arrays,
@@ -96,6 +96,7 @@ def open_market_of(scenario: Scenario, seed: int = 7, python_agents: int = 0, or
         scenario.end_us,
         plans=scenario.plans(),
         orders=orders,
+        log_trades=False,
     )
     return open_peopled_market(setup, scenario.groups, python_agents, Tape(keep=False))
 

@@ -383,7 +383,7 @@ def strip_title(run: Run) -> str:
     if all_of_it == 0:
         return f"{slept}, and nobody was liquidated"
     if soon == 0:
-        return f"{slept}; none of the {total:,} liquidations came within 90 s of its first price"
+        return f"{slept}; 0 of {total:,} liquidations came within 90 s of its first price"
     share = 100 * soon / all_of_it
     shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
     return f"{slept}; {shown} of liquidations (by value) came within 90 s of its first price"

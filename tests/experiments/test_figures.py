@@ -177,8 +177,8 @@ def line(ax: Any, label: str) -> Any:
 # Words ---------------------------------------------------------------------------------------------------------------
 
 TITLES = {
-    "strip": "The stock slept 55 hours; 40 % of what was liquidated fell within 90 s of its first price",
-    "who_paid": "Tourists lost $1,000, all other losers $50.50; makers gained $700 and venue $250",
+    "strip": "The stock slept 55 hours; 40 % of liquidations (by value) came within 90 s of its first price",
+    "who_paid": "Tourists lost $1,000; makers gained $700 and the venue $250",
     "price": "TSLAx opened −8.0 % from the close before; at the bell the perp had moved −7.8 %",
     # Asleep 20 x 390. Regular: twice 50 x 400 and twice 50 x 368, whose median is 19,200.
     "depth": "While the stock slept, the thinner side held $7,800 within 50 bp, 41 % of regular hours ($19k)",
@@ -213,8 +213,8 @@ def test_the_ninety_seconds_end_with_the_ninetieth() -> None:
     ("acts", "title"),
     [
         ([], "The stock slept 55 hours, and nobody was liquidated"),
-        ([act(BELL, 500.0, 370.0)], "The stock slept 55 hours; none of the $500 liquidated fell within 90 s of its first price"),
-        ([act(AWAKE, 1.0, 380.0), act(BELL, 999.0, 370.0)], "The stock slept 55 hours; less than 1 % of what was liquidated fell within 90 s of its first price"),
+        ([act(BELL, 500.0, 370.0)], "The stock slept 55 hours; 0 of 1 liquidations came within 90 s of its first price"),
+        ([act(AWAKE, 1.0, 380.0), act(BELL, 999.0, 370.0)], "The stock slept 55 hours; less than 1 % of liquidations (by value) came within 90 s of its first price"),
     ],
 )  # fmt: skip
 def test_little_is_said_as_little(acts: list[dict[str, Any]], title: str) -> None:

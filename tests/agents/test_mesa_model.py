@@ -12,13 +12,13 @@ from typing import Any
 import mesa
 import numpy as np
 import pytest
-from plain import peopled as p
 
 from offhours.agents import crowd, desk, noise, seat
 from offhours.agents.mesa_model import Group, OffhoursModel, Trader
 from offhours.sim import chance
 from offhours.sim.curves import log
 from offhours.sim.market import bars
+from plain import peopled as p
 
 
 class Dip(Trader):

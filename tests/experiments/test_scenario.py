@@ -167,7 +167,9 @@ def test_changes_add_up_and_the_scenario_they_came_from_stays() -> None:
 
 def test_the_digest_is_of_the_market_not_of_the_words() -> None:
     s = build()
-    assert s == build(TEXT.replace("What happens?", "Why?").replace('"0.5 %"', '"50 bp"').replace('"100 ms"', '"0.1 s"'))
+    assert s == build(
+        TEXT.replace("What happens?", "Why?").replace('"0.5 %"', '"50 bp"').replace('"100 ms"', '"0.1 s"')
+    )
     assert s.digest == s.full_digest[:12]
     others = [
         build(**change)
@@ -210,7 +212,9 @@ def test_a_scenario_before_its_rulebook_is_hypothetical() -> None:
     assert "the rulebook of Kraken xStocks perps and token spot is of 2026-04-29, the scenario of 2026-03-06" in (
         build().hypothetical
     )
-    late = TEXT.replace("2026-03-06", "2026-05-08").replace("2026-03-09", "2026-05-11").replace("2026-03-10", "2026-05-12")
+    late = (
+        TEXT.replace("2026-03-06", "2026-05-08").replace("2026-03-09", "2026-05-11").replace("2026-03-10", "2026-05-12")
+    )
     assert build(late).hypothetical == ""
 
 
@@ -316,7 +320,13 @@ def test_two_moves_of_one_stock_in_one_window_are_refused() -> None:
 
 def test_every_knob_has_a_name_a_meaning_and_a_basis() -> None:
     every = every_knob(KNOWN)
-    assert {"perp.margin.leverage_max", "group.latency", "group.endowment.tokens", "gap.change", "retail.leverage"} <= set(every)
+    assert {
+        "perp.margin.leverage_max",
+        "group.latency",
+        "group.endowment.tokens",
+        "gap.change",
+        "retail.leverage",
+    } <= set(every)
     for name, knob in every.items():
         assert knob.meaning and knob.basis.partition(": ")[0] in ("rule", "measured", "literature", "chosen"), name
 

@@ -167,7 +167,7 @@ def test_a_control_has_its_section_and_its_picture() -> None:
     text = text_of(with_control)
     rows = {row[0]: row[1:] for row in rows_of(text, "The same luck, one thing changed")}
     own, other = with_control().summary, with_control().summary["controls"]["always-open"]
-    assert list(rows)[0] == "always-open"
+    assert next(iter(rows)) == "always-open"
     assert rows["accounts liquidated"][:2] == [str(s["liquidations"]["accounts"]) for s in (own, other)]
     assert int(rows["accounts liquidated"][2].replace("−", "-")) == own["liquidations"]["accounts"] - other["liquidations"]["accounts"]  # fmt: skip
     assert 'alt="controls"' in text

@@ -77,6 +77,15 @@ def dollars(value: float) -> str:
     return f"{sign}${size:,.2f}" if 0 < size < 100 else f"{sign}${size:,.0f}"
 
 
+def tick_dollars(value: float) -> str:
+    """Dollars on an axis, exact where the ticks are: "$12.5k", "−$2M"."""
+    size, sign = abs(value), "−" if value < 0 else ""
+    for least, whole, unit in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if size >= least:
+            return f"{sign}${size / whole:,.10g}{unit}"
+    return f"{sign}${size:,.10g}"
+
+
 def percent(value: float, digits: int = 1) -> str:
     """A signed percentage: "−8.0 %"."""
     return f"{value:+.{digits}f} %".replace("-", "−")
@@ -353,7 +362,7 @@ def _smooth(values: Any) -> Array:
 def _dollar_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, place: dollars(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: tick_dollars(value)))
 
 
 # The week-end strip --------------------------------------------------------------------------------------------------
@@ -818,7 +827,7 @@ def liquidation_map(run: Run, ax: Axes | None = None, bins: int = 48) -> Axes:
             ax.text(0.985 * right, level, f"{name} ${level:,.2f}", ha="right", va="bottom", fontsize=8.5)
     from matplotlib.ticker import FuncFormatter
 
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: dollars(abs(value))))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: tick_dollars(abs(value))))
     ax.set_ylabel(f"{run.scenario.headline}, USD a share")
     ax.set_xlabel("liquidated at that price, USD: shorts to the left, longs to the right")
     if events.empty:

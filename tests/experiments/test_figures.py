@@ -247,6 +247,26 @@ def test_dollars_for_reading(value: float, text: str) -> None:
     assert figures.dollars(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "$0"), (2500, "$2,500"), (12_500, "$12.5k"), (17_500, "$17.5k"), (40e6, "$40M"), (-2.25e6, "−$2.25M"), (0.2, "$0.2")],
+)  # fmt: skip
+def test_dollars_on_an_axis_are_those_of_the_tick(value: float, text: str) -> None:
+    assert figures.tick_dollars(value) == text
+
+
+@pytest.mark.parametrize(
+    ("results", "title"),
+    [
+        ({"a": -1.0, "b": -2.0, "c": -3.0, "d": -4.0, "e": 10.0}, "D lost $4.00, c $3.00 and 2 others $3.00; e gained $10.00"),
+        ({"a": -1.0, "b": -10.0, "c": -39.0, "d": 50.0}, "C lost $39.00 and b $10.00; d gained $50.00"),
+        ({"a": 0.0, "b": 0.0}, "Nobody lost and nobody gained"),
+    ],
+)  # fmt: skip
+def test_who_paid_names_the_largest(results: dict[str, float], title: str) -> None:
+    assert figures.who_paid_title(results) == title
+
+
 # Pictures ------------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +340,8 @@ def test_who_paid_is_sorted_and_sums_to_zero() -> None:
     ]  # fmt: skip
     texts = sorted(((text.get_position()[1], text.get_text()) for text in ax.texts), reverse=True)
     assert [text for _, text in texts] == ["−$1,000", "−$50.50", "$100", "$250", "$700", "sum 0.00"]
+    low, high = ax.get_ylim()
+    assert all(low < bar.get_y() and bar.get_y() + bar.get_height() < high for bar in ax.patches)  # type: ignore[attr-defined]
     assert any(list(own.get_xdata()) == [0, 0] for own in ax.get_lines())  # type: ignore[call-overload]
 
 
@@ -379,6 +401,14 @@ def test_dollar_signs_are_not_formulas(name: str) -> None:
     figure = drawn(by_hand(), name)
     found = [text for text in figure.findobj(Text) if text.get_text().count("$") >= 2]
     assert [text.get_text() for text in found if text.get_parse_math()] == []
+
+
+def test_levels_that_are_near_share_a_label() -> None:
+    """The opening bell two thousandths above the first price: one label, two lines."""
+    run = by_hand()
+    run.summary["gap"]["stock_pct"] = -4.9
+    texts = [text.get_text() for text in drawn(run, "liquidation_map").axes[0].texts]
+    assert texts == ["first price $380.00, stock at the open $380.40", "Friday's close $400.00"]
 
 
 @pytest.mark.parametrize("name", FIGURES)

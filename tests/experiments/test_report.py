@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from html import unescape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def read(text: str) -> str:
 
 def rows_of(text: str, title: str) -> list[list[str]]:
     """The cells of a section's tables."""
-    section = text.split(f"<h2>{title}</h2>")[1].split("<h2>")[0]
+    section = text.split(f"<h2>{escape(title)}</h2>")[1].split("<h2>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", section)
     return [[unescape(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)] for row in rows]
 
@@ -80,8 +80,8 @@ RUNS = pytest.mark.parametrize("make", [tiny_run, with_control, without_liquidat
 @RUNS
 def test_it_needs_no_network_and_runs_nothing(make: object) -> None:
     text = text_of(make)
-    assert "http" not in text.lower() and "<script" not in text.lower() and "url(" not in text
-    assert "@import" not in text and "<link" not in text
+    words = re.sub(r'src="data:image/png;base64,[A-Za-z0-9+/=]*"', "", text).lower()
+    assert [word for word in ("http", "<script", "url(", "@import", "<link", "javascript", "//") if word in words] == []
     tags = Tags()
     tags.feed(text)
     assert tags.open == []

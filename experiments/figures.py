@@ -553,12 +553,17 @@ def _largest(ranked: Sequence[tuple[float, str]], verb: str) -> str:
     return listed(parts)
 
 
+def house_names(run: Run) -> set[str]:
+    """The names in a run's results that belong to no trader."""
+    return set(run.summary["pnl_usd"]) - {group.name for group in run.scenario.groups}
+
+
 def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     """Who paid whom: the result of each group and house account, in USD, and their sum."""
     ax = _axes(ax, "who_paid")
     results = {name: float(value) for name, value in run.summary["pnl_usd"].items()}
     ranked = sorted(results.items(), key=lambda item: item[1])
-    houses = set(run.summary["pnl_usd"]) - {group.name for group in run.scenario.groups}
+    houses = house_names(run)
     values = [value for _, value in ranked]
     places = np.arange(len(ranked) + 1)[::-1]
     largest = max((abs(value) for value in values), default=0.0) or 1.0
@@ -1003,9 +1008,9 @@ def paired(summary: Mapping[str, Any], control: str) -> list[Paired]:
             found.append(Paired(name, float(values[0]), float(values[1]), text))
 
     add("funding, mean", ("funding", "mean_bp"), lambda v: f"{v:.3f} bp/h".replace("-", "−"))
-    add("funding, standard deviation", ("funding", "std_bp"), lambda v: f"{v:.3f} bp/h")
+    add("funding, standard deviation", ("funding", "std_bp"), lambda v: f"{v:.3f} bp/h".replace("-", "−"))
     add("perp's move to the opening bell", ("gap", "perp_open_gap_pct"), lambda v: percent(v, 2))
-    add("accounts liquidated", ("liquidations", "accounts"), lambda v: f"{v:,.0f}")
+    add("accounts liquidated", ("liquidations", "accounts"), lambda v: f"{v:,.0f}".replace("-", "−"))
     add("liquidated", ("liquidations", "notional_usd"), dollars)
     add("shortfall", ("shortfall_usd",), dollars)
     add("bad debt", ("bad_debt_usd",), dollars)

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offhours.experiments.figures import available, paired, render, write_figures
+from offhours.experiments.figures import (
+    DPI,
+    available,
+    house_names,
+    paired,
+    percent,
+    render,
+    sleep_of,
+    who_paid_title,
+    write_figures,
+)
 from offhours.experiments.summary import dollars
 from offhours.sim.hours import format_new_york
+from offhours.sim.rules import knobs, plain_text
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -28,6 +40,10 @@ FIRST = ("strip", "who_paid")
 """The pictures at the top; all others follow in the order of the registry."""
 
 CAPTIONS = {
+    "strip": "Above: prices, the stock's line broken while nobody can see one. Middle: positions the venue closed by force, "
+    "each minute, by stage. Below: open interest by the leverage of the accounts that are long.",
+    "who_paid": "Houses belong to no trader. The broker stands for the stock's own market, where makers hedge; the backstop "
+    "is the venue's account of last resort; nobody holds what no one could pay.",
     "price": "Stock (broken while nobody can see it), index, mark and perp.",
     "depth": "Dollars that rest within 50 basis points of the mark, on the thinner side.",
     "spread": "Distance between best bid and best ask, in basis points of their middle.",
@@ -59,37 +75,39 @@ body{font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,san
 max-width:60rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .6rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}
 p{margin:.5rem 0}.small{color:#555;font-size:.9rem}.note{border-left:4px solid #d55e00;padding:.4rem .8rem;background:#fdf3ec}
-img{max-width:100%;height:auto;display:block;margin:.8rem 0 .2rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0;min-width:50%}
+img{width:100%;height:auto;display:block;margin:.8rem 0 .2rem}
+.wide{overflow-x:auto}@media screen and (max-width:44rem){.wide img{width:44rem}}
+h1,h2,p,code{overflow-wrap:anywhere}details{margin:.5rem 0}summary{cursor:pointer}table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0;min-width:50%}
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #ddd;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{background:#f2f2f2;padding:.1rem .3rem}
-@media print{body{max-width:none}h2{break-after:avoid}img,tr{break-inside:avoid}}
+@media print{body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}img,tr{break-inside:avoid}.wide{overflow:visible}}
 """
 
 
 def write_report(run: Run, folder: str | Path) -> Path:
     """Write ``report.html`` and the figures into a run's folder; returns the file."""
     place = Path(folder)
-    write_figures(run, place)
+    drawn = {file.stem: file.read_bytes() for file in write_figures(run, place)}
     file = place / "report.html"
-    file.write_text(page(run), encoding="utf-8")
+    file.write_text(page(run, drawn), encoding="utf-8", newline="\n")
     return file
 
 
-def page(run: Run) -> str:
-    """The whole report as text."""
+def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
+    """The whole report as text; `drawn` are pictures that exist already, as PNG by name."""
     have = available(run)
+    pictures = {name: (drawn or {}).get(name) or _png(run, name) for name in have}
     parts = [
         f'<p class="small">{escape(run.scenario.name)}, seed {run.seed}; times are New York, money is US dollars</p>',
         f"<h1>{escape(run.scenario.question)}</h1>",
         *_notices(run),
         *(f"<p>{escape(sentence)}</p>" for sentence in answer(run)),
-        *(_picture(run, name) for name in FIRST if name in have),
+        *(_picture(name, pictures[name]) for name in FIRST if name in have),
         _section("The numbers", _numbers(run)),
         _section("How large this market was", _regime(run)),
         _section("Who was liquidated", _liquidations(run)),
         *(_section("The same luck, one thing changed", _controls(run)) for _ in [1] if run.summary.get("controls")),
-        _section("More pictures", "".join(_picture(run, name) for name in have if name not in FIRST)),
+        _section("More pictures", "".join(_picture(name, pictures[name]) for name in have if name not in FIRST)),
         _section("What differs from the venue's own rules", _differences(run)),
         _section("What the numbers rest on", _basis(run)),
         _section("Ten words", _table((), WORDS)),
@@ -106,12 +124,12 @@ def page(run: Run) -> str:
 def answer(run: Run) -> list[str]:
     """The run in three sentences, computed from its summary."""
     s = run.summary
-    own, first = s["liquidations"], s["first_price"]
-    if first is not None and s["gap"]["stock_pct"] is not None:
+    own, first, sleep = s["liquidations"], s["first_price"], sleep_of(run)
+    if first is not None and sleep is not None and sleep.change_pct is not None and s["gap"]["stock_pct"] is not None:
         what = (
-            f"{s['headline']}'s stock had no price for {first['hours_without']:.0f} hours; its first one was "
-            f"{first['pct']:+.1f} % from the last, and at the opening bell it stood {s['gap']['stock_pct']:+.1f} % from Friday's "
-            f"close, the perp {s['gap']['perp_open_gap_pct']:+.1f} %."
+            f"{s['headline']}'s stock had no price for {sleep.hours:.0f} hours; its first one, ${sleep.price_usd:,.2f}, was "
+            f"{sleep.change_pct:+.1f} % from {sleep.close_name}, and at the opening bell it stood "
+            f"{s['gap']['stock_pct']:+.1f} % from {sleep.close_name}, the perp {s['gap']['perp_open_gap_pct']:+.1f} %."
         )
     else:
         what = f"{s['headline']} traded through the measured time without a closed week-end."
@@ -121,10 +139,11 @@ def answer(run: Run) -> list[str]:
     paid = [f"{name} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
     missing = s["shortfall_usd"]
     if missing == 0:
-        whole = "Nothing was missing: every position left its owner with money to spare."
+        whole = "Nothing was missing: every position left its owner with money to spare"
     else:
-        whole = f"{dollars(missing)} was missing; paid by {', '.join(paid) or 'nobody'}, unpaid {dollars(s['bad_debt_usd'])}."
-    return [what, who, whole]
+        whole = f"{dollars(missing)} was missing; paid by {', '.join(paid) or 'nobody'}, unpaid {dollars(s['bad_debt_usd'])}"
+    moved = who_paid_title(s["pnl_usd"], house_names(run))
+    return [what, who, f"{whole}; in all, {moved[:1].lower()}{moved[1:]}."]
 
 
 def _notices(run: Run) -> Iterable[str]:
@@ -154,13 +173,18 @@ def _table(head: Cells, rows: Iterable[Cells], numeric: Iterable[int] = ()) -> s
     return f'<div class="wide"><table>{row(head, "th") if head else ""}{body}</table></div>' if body else ""
 
 
-def _picture(run: Run, name: str) -> str:
-    """A figure inside the file."""
+def _png(run: Run, name: str) -> bytes:
     buffer = io.BytesIO()
-    render(run, name).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    code = base64.b64encode(buffer.getvalue()).decode()
+    render(run, name).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _picture(name: str, png: bytes) -> str:
+    """A figure inside the file; a narrow screen scrolls it sideways."""
+    code = base64.b64encode(png).decode()
     caption = f'<p class="small">{escape(CAPTIONS[name])}</p>' if name in CAPTIONS else ""
-    return f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{code}">{caption}'
+    image = f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{code}">'
+    return f'<div class="wide">{image}</div>{caption}'
 
 
 def _bp(value: float | None) -> str:
@@ -169,10 +193,29 @@ def _bp(value: float | None) -> str:
 
 def _numbers(run: Run) -> str:
     s = run.summary
-    rates, alone = s["funding"], s["gap_alone"]
-    rows: list[Cells] = [
+    rates, alone, own, sleep = s["funding"], s["gap_alone"], s["liquidations"], sleep_of(run)
+    rows: list[Cells] = []
+    if sleep is not None and sleep.change_pct is not None:
+        when = format_new_york(sleep.until_us)
+        rows += [
+            ("time without a stock price", f"{sleep.hours:.0f} h", f"until {when[:20]} New York"),
+            ("first stock price", f"${sleep.price_usd:,.2f}", f"{percent(sleep.change_pct)} from {sleep.close_name}"),
+        ]
+    if s["gap"]["stock_pct"] is not None:
+        rows += [
+            ("stock, close to open", percent(s["gap"]["stock_pct"], 2), f"{s['headline']}, to the opening bell"),
+            ("perp, close to open", percent(s["gap"]["perp_open_gap_pct"], 2), "what it had priced in at that bell"),
+        ]
+    people = sum(group.count for group in run.scenario.groups)
+    rows += [
+        (
+            "accounts liquidated",
+            f"{own['accounts']:,} of {people:,}",
+            "traders of whom the venue closed something by force",
+        ),
+        ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
-        *((f"paid by {name}", dollars(value), "") for name, value in s["paid_by_usd"].items()),
+        *((f"paid by {name}", dollars(value), "out of its own capital") for name, value in s["paid_by_usd"].items()),
         ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid; the lines above sum to the first exactly"),
         ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
         ("auto-deleverage", "not part of this rulebook yet", "winners reduced to cover losers"),
@@ -186,7 +229,11 @@ def _numbers(run: Run) -> str:
         rows += [
             ("funding, spread", f"{rates['std_bp']:.3f} bp an hour", "standard deviation"),
             ("funding, a year", f"{rates['annual_pct']:+.1f} %", "the mean, kept up for a year"),
-            ("funding at its cap", f"{100 * rates['share_at_cap']:.0f} % of intervals", ""),
+            (
+                "funding at its cap",
+                f"{round(rates['share_at_cap'] * rates['intervals'])} of {rates['intervals']} intervals",
+                "as high or low as the venue lets it go",
+            ),
         ]
     if alone is not None:
         why = "open positions at Friday's close, moved by the gap without any impact of their own"
@@ -219,6 +266,8 @@ def _amount(what: str, value: float | None) -> str:
         return f"{value:.1f} bp"
     if what.endswith("_share"):
         return f"{100 * value:.1f} %"
+    if what.endswith("_minutes"):
+        return f"{value:,.0f} min"
     return f"{value:,.1f}"
 
 
@@ -274,27 +323,57 @@ def _differences(run: Run) -> str:
     return _table(("knob", "ticker", "the venue's", "here"), rows)
 
 
+KINDS = {
+    "rule": "from a document of the venue",
+    "measured": "measured on data",
+    "literature": "from the literature",
+    "chosen": "chosen, with a reason",
+    "assumed": "assumed, no document was found",
+    "scenario": "set by the scenario or for this run",
+}
+"""What a setting can rest on, as it is said of a number of them."""
+
+
+def _kind(layer: str, source: str, assumed: bool) -> str:
+    if assumed:
+        return "assumed"
+    if layer in ("scenario", "set"):
+        return "scenario"
+    word = source.partition(":")[0]
+    return word if word in KINDS else "rule"
+
+
 def _basis(run: Run) -> str:
-    venue = run.scenario.rules.venue
-    origins: dict[str, int] = {}
-    for setting in run.scenario.rules.settings.values():
-        origins[setting.origin.layer] = origins.get(setting.origin.layer, 0) + 1
-    counted = ", ".join(f"{count} from the {layer}" for layer, count in origins.items())
+    """How many of the headline's settings rest on what; those that rest on a judgement, one by one."""
+    venue, headline, known = run.scenario.rules.venue, run.scenario.headline, knobs()
+    counts, judged = dict.fromkeys(KINDS, 0), []
+    for (ticker, name), setting in run.scenario.rules.settings.items():
+        if ticker != headline:
+            continue
+        source = setting.origin.source or (known[name].knob.basis if name in known else "")
+        kind = _kind(setting.origin.layer, source, setting.origin.assumed)
+        counts[kind] += 1
+        if kind in ("chosen", "assumed"):
+            judged.append((name, setting.text, source.removeprefix(f"{kind}:").strip()))
+    counted = ", ".join(f"{count} {KINDS[kind]}" for kind, count in counts.items() if count)
+    rows = _table(("knob", "value", "why"), judged)
     return (
-        f"<p>Rulebook: {escape(venue.title)}, of {venue.effective}. Settings by where they come from: {escape(counted)}. "
-        f"<code>offhours scenarios {escape(run.scenario.name)} --basis</code> prints the source of each.</p>"
+        f"<p>Rulebook: {escape(venue.title)}, of {venue.effective}. Of {sum(counts.values())} settings of {escape(headline)}'s "
+        f"market, {escape(counted)}. <code>offhours scenarios {escape(run.scenario.name)} --basis</code> prints the source of "
+        f"each, the traders' included.</p><details><summary>The {len(judged)} that rest on a judgement</summary>{rows}</details>"
     )
 
 
 def _provenance(run: Run) -> str:
     s = run.summary
-    command = (
-        f"offhours reproduce {run.folder.name}" if run.folder else f"offhours run {run.scenario.name} --seed {run.seed}"
-    )
+    changes = "".join(f" --set {shlex.quote(f'{name}={plain_text(value)}')}" for name, value in run.scenario.changes)
     rows = [
-        ("command", command),
+        ("command", f"offhours run {run.scenario.name} --seed {run.seed}{changes}"),
         ("scenario digest", s["digest"]),
         ("tape, SHA-256", s["tape_sha256"]),
         ("version", s["version"]),
     ]
-    return _table((), rows)
+    return _table((), rows) + (
+        "<p>The folder of this report holds all that is needed: <code>offhours reproduce FOLDER</code> makes the run again from "
+        "its <code>provenance.json</code> and says whether it is identical.</p>"
+    )

@@ -826,10 +826,15 @@ def liquidation_map(run: Run, ax: Axes | None = None, bins: int = 48) -> Axes:
     levels = [] if sleep is None else [(sleep.close_usd, sleep.close_name), (sleep.price_usd, "first price")]
     if sleep is not None and run.summary["gap"]["stock_pct"] is not None and sleep.close_usd is not None:
         levels.append((sleep.close_usd * (1 + run.summary["gap"]["stock_pct"] / 100), "stock at the open"))
-    for level, name in levels:
-        if level is not None:
-            ax.axhline(level, color=BLACK, linewidth=0.9, linestyle=(0, (3, 2)))
-            ax.text(0.985 * right, level, f"{name} ${level:,.2f}", ha="right", va="bottom", fontsize=8.5)
+    labels: list[tuple[float, str]] = []
+    for level, name in sorted((level, name) for level, name in levels if level is not None):
+        ax.axhline(level, color=BLACK, linewidth=0.9, linestyle=(0, (3, 2)))
+        text = f"{name} ${level:,.2f}"
+        if labels and level - labels[-1][0] < 0.05 * (high - low):
+            text = f"{labels.pop()[1]}, {text}"
+        labels.append((level, text))
+    for level, text in labels:
+        ax.text(0.985 * right, level, text, ha="right", va="bottom", fontsize=8.5, parse_math=False)
     from matplotlib.ticker import FuncFormatter
 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: tick_dollars(abs(value))))

@@ -98,7 +98,7 @@ def summary_by_hand() -> dict[str, Any]:
     funding = {"mean_bp": -0.5, "std_bp": 0.25, "share_at_cap": 0.25, "annual_pct": -43.8, "intervals": 8}
     gap = {"stock_pct": -8.0, "perp_open_gap_pct": -7.75}
     stages = {name: {"count": 1, "notional_usd": 2500.0} for name in liquidation.STAGES[1:]}
-    own = {
+    own: dict[str, Any] = {
         "funding": funding,
         "gap": gap,
         "liquidations": {"count": 4, "accounts": 3, "notional_usd": 10_000.0, "by_stage": stages},
@@ -161,7 +161,8 @@ def without_liquidations() -> Any:
 
 def drawn(run: Any, name: str) -> Any:
     figure = render(run, name)
-    FigureCanvasAgg(figure).draw()
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
     return figure
 
 
@@ -330,6 +331,18 @@ def test_liquidations_are_stacked_by_minute() -> None:
     assert {minute - first: top for minute, top in tops.items()} == {-2400: 1.0, 0: 1.0, 1: 2.0}
 
 
+def test_the_basis_names_what_lies_beyond_its_scale() -> None:
+    """One bar of 120, a perp 100 % above the stock: the others keep a scale on which they can be read."""
+    run = by_hand()
+    bars = run.tables()["bars"]
+    at = figures.instants(bars["time_utc"]) == AWAKE
+    bars.loc[at, ["perp_bid_usd", "perp_ask_usd"]] *= 2
+    ax = drawn(run, "basis").axes[0]
+    assert [text.get_text() for text in ax.texts] == ["beyond the scale: +100.0 % on Mon 04:00"]
+    assert ax.get_ylim() == (-0.05, 0.05)
+    assert drawn(by_hand(), "basis").axes[0].texts[:] == []
+
+
 def test_who_paid_is_sorted_and_sums_to_zero() -> None:
     ax = who_paid(by_hand(), Figure().subplots())
     widths = [bar.get_width() for bar in sorted(ax.patches, key=lambda bar: -bar.get_y())]  # type: ignore[attr-defined]
@@ -342,7 +355,7 @@ def test_who_paid_is_sorted_and_sums_to_zero() -> None:
     assert [text for _, text in texts] == ["−$1,000", "−$50.50", "$100", "$250", "$700", "sum 0.00"]
     low, high = ax.get_ylim()
     assert all(low < bar.get_y() and bar.get_y() + bar.get_height() < high for bar in ax.patches)  # type: ignore[attr-defined]
-    assert any(list(own.get_xdata()) == [0, 0] for own in ax.get_lines())  # type: ignore[call-overload]
+    assert any(np.asarray(own.get_xdata()).tolist() == [0, 0] for own in ax.get_lines())
 
 
 def test_a_sum_that_is_not_zero_is_shown() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from offhours.experiments.figures import FIGURES, available
+from offhours.experiments.figures import FIGURES, available, sleep_of
 from offhours.experiments.report import page, write_report
 from offhours.experiments.run import Run, headline_numbers, run_one
 from offhours.experiments.summary import dollars
@@ -125,7 +125,8 @@ def test_it_holds_the_numbers_of_the_summary(make: object) -> None:
     assert rows["money made or lost"] == "0 micro-units"
     made = {row[0]: row[1] for row in rows_of(text_of(make), "Make it again")}
     assert made == {
-        "command": "offhours run tiny --seed 7" + (" --set group.tourists.count=0" if make is without_liquidations else ""),
+        "command": "offhours run tiny --seed 7"
+        + (" --set group.tourists.count=0" if make is without_liquidations else ""),
         "scenario digest": summary["digest"],
         "tape, SHA-256": summary["tape_sha256"],
         "version": summary["version"],
@@ -140,6 +141,38 @@ def test_it_answers_in_three_sentences() -> None:
     assert "at the opening bell it stood -15.0 % from Friday's close" in seen
     assert f"{own['accounts']:,} accounts were liquidated, {dollars(own['notional_usd'])} in all, {100 * soon:.0f} % of it within 90 seconds" in seen  # fmt: skip
     assert f"{dollars(summary['shortfall_usd'])} was missing; paid by backstop" in seen
+
+
+def test_the_first_price_is_told_from_friday_s_close() -> None:
+    """The same distance in the answer, in the numbers and on the strip; counts of nothing say of how many."""
+    run = tiny_run()
+    sleep = sleep_of(run)
+    assert sleep is not None and sleep.price_usd is not None and sleep.close_usd is not None
+    pct = 100 * (sleep.price_usd / sleep.close_usd - 1)
+    text = text_of(tiny_run)
+    assert f"its first one, ${sleep.price_usd:,.2f}, was {pct:+.1f} % from Friday's close" in read(text)
+    rows = {row[0]: row[1:] for row in rows_of(text, "The numbers")}
+    assert rows["time without a stock price"] == ["55 h", "until Mon 2026-03-09 04:00 New York"]
+    told = f"{pct:+.1f} % from Friday's close".replace("-", "−")
+    assert rows["first stock price"] == [f"${sleep.price_usd:,.2f}", told]
+    rates = run.summary["funding"]
+    assert rows["funding at its cap"][0] == f"{round(rates['share_at_cap'] * rates['intervals'])} of {rates['intervals']} intervals"  # fmt: skip
+    traders = sum(group.count for group in run.scenario.groups)
+    assert rows["accounts liquidated"][0] == f"{run.summary['liquidations']['accounts']} of {traders}"
+
+
+def test_every_setting_rests_on_something() -> None:
+    """The kinds sum to all settings, and those chosen or assumed are listed one by one."""
+    run, text = tiny_run(), text_of(tiny_run)
+    said = read(text.split("<h2>What the numbers rest on</h2>")[1].split("<h2>")[0])
+    total = sum(ticker == "TSLAx" for ticker, _ in run.scenario.rules.settings)
+    listed = said.split(f"Of {total} settings of TSLAx's market, ")[1].split(". ")[0]
+    counts = {part.split(" ", 1)[1]: int(part.split()[0]) for part in listed.split(", ")}
+    assert sum(counts.values()) == total
+    judged = counts["chosen with a reason"] + counts["assumed for want of a document"]
+    rows = rows_of(text, "What the numbers rest on")[1:]
+    assert f"The {judged} that rest on a judgement" in said and len(rows) == judged
+    assert all(why and not why.startswith(("chosen", "assumed")) for _, _, why in rows)
 
 
 def test_it_lists_the_ten_largest_trades_of_the_engine() -> None:

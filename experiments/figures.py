@@ -707,7 +707,7 @@ def _within(ax: Axes, bars: pd.DataFrame, values: Array) -> None:
     known = np.abs(values[np.isfinite(values)])
     if len(known) == 0:
         return
-    reach = max(0.05, 2.0 * float(np.quantile(known, 0.99)))
+    reach = max(0.05, 2.0 * float(np.quantile(known, 0.98)))
     ax.set_ylim(-reach, reach)
     if known.max() > reach:
         place = int(np.nanargmax(np.abs(values)))

@@ -45,10 +45,10 @@ CAPTIONS = {
     "who_paid": "Houses belong to no trader. The broker stands for the stock's own market, where makers hedge; the backstop "
     "is the venue's account of last resort; nobody holds what no one could pay.",
     "price": "Stock (broken while nobody can see it), index, mark and perp.",
-    "depth": "Dollars that rest within 50 basis points of the mark, on the thinner side.",
+    "depth": "Dollars that rest within 50 basis points of the mark, to buy (bids) and to sell (asks).",
     "spread": "Distance between best bid and best ask, in basis points of their middle.",
     "funding": "What longs pay shorts an hour, in basis points of the position, with the venue's cap.",
-    "basis": "Perp and token beside the stock's own value, seen or not.",
+    "basis": "Perp and token beside the stock while it has a price, and the perp beside the index at all times.",
     "leverage": "Open interest by the leverage of the accounts that hold it.",
     "liquidation_map": "At which prices positions were taken from their owners.",
     "waterfall": "What was missing when positions left their owners, and who paid it.",
@@ -218,7 +218,7 @@ def _numbers(run: Run) -> str:
         *((f"paid by {name}", dollars(value), "out of its own capital") for name, value in s["paid_by_usd"].items()),
         ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid; the lines above sum to the first exactly"),
         ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
-        ("auto-deleverage", "not part of this rulebook yet", "winners reduced to cover losers"),
+        ("auto-deleverage", "none", "winners reduced to cover losers: not part of this rulebook yet"),
         (
             "funding, mean",
             _bp(rates["mean_bp"]),
@@ -327,8 +327,8 @@ KINDS = {
     "rule": "from a document of the venue",
     "measured": "measured on data",
     "literature": "from the literature",
-    "chosen": "chosen, with a reason",
-    "assumed": "assumed, no document was found",
+    "chosen": "chosen with a reason",
+    "assumed": "assumed for want of a document",
     "scenario": "set by the scenario or for this run",
 }
 """What a setting can rest on, as it is said of a number of them."""

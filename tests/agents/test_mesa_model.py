@@ -160,7 +160,7 @@ class PythonNoise(Trader):
         else:
             shares = min(shares, self.token_shares)
         which = 0 if book == "perp" else 1
-        size = desk.lots(self._world, 0, which, shares)
+        size = desk.lots(self._world, 0, which, float(shares))
         if size > 0:
             ticks, kind = desk.ticks(self._world, 0, which, price), desk.LIMIT if rests else desk.IOC
             desk.order(self._world, self._crowd, self.agent, 0, which, side, ticks, size, kind, 0)

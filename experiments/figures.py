@@ -955,22 +955,37 @@ def compare_paths(runs: Sequence[Run], ax: Axes | None = None, labels: Sequence[
     ax = _axes(ax, "compare_paths")
     names = list(labels or _labels(runs))
     colours, dashes = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY), ("-", (0, (5, 1)), (0, (2, 1)), (0, (1, 1)))
-    ends = []
+    paths: list[tuple[Array, Array]] = []
     for number, (run, name) in enumerate(zip(runs, names)):
         bars = of_ticker(run, "bars", runs[0].scenario.headline)
         middle = perp_mid(bars)
         style: dict[str, Any] = {"color": colours[number % len(colours)], "linestyle": dashes[number % len(dashes)]}
         ax.plot(_days(bars["us"]), middle, linewidth=1.4, label=name, **style)
-        known = middle[np.isfinite(middle)]
-        ends.append(float(known[-1]) if len(known) else float("nan"))
+        paths.append((bars["us"].to_numpy(), middle))
     bars = of_ticker(runs[0], "bars")
     ax.plot(_days(bars["us"]), stock_seen(bars), color=BLACK, linewidth=1.2, label=f"stock of {names[0]}", zorder=1.9)
     ax.set_ylabel(f"{runs[0].scenario.headline} perp (mid), USD a share")
     _over_time(ax, bars)
     _legend(ax)
-    apart = [f"{name} ${end:,.2f}" for name, end in zip(names, ends)]
-    _title(ax, f"The perp at the end: {listed(apart)}")
+    _title(ax, _furthest(paths, names))
     return ax
+
+
+def _furthest(paths: Sequence[tuple[Array, Array]], names: Sequence[str]) -> str:
+    """Where a path was furthest from the first, and by how much."""
+    most, found = 0.0, f"The perp took the same path in {listed(names)}"
+    first_us, first = paths[0]
+    for (us, middle), name in zip(paths[1:], names[1:]):
+        shared, here, there = np.intersect1d(first_us, us, return_indices=True)
+        apart = 100 * (middle[there] / first[here] - 1)
+        if not np.isfinite(apart).any():
+            continue
+        place = int(np.nanargmax(np.abs(apart)))
+        if abs(apart[place]) > most:
+            most, when = abs(float(apart[place])), format_new_york(int(shared[place]))
+            far = percent(float(apart[place]))
+            found = f"The perp with {name} was furthest from {names[0]} on {when[:3]} {when[15:20]}: {far}"
+    return found
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

@@ -343,6 +343,22 @@ def test_the_basis_names_what_lies_beyond_its_scale() -> None:
     assert drawn(by_hand(), "basis").axes[0].texts[:] == []
 
 
+def test_two_runs_on_one_axis() -> None:
+    """The second perp stands 2 % higher at the bell and nowhere else; a run beside itself is the same."""
+    one, other = by_hand(), by_hand()
+    bars = other.tables()["bars"]
+    bars.loc[figures.instants(bars["time_utc"]) == BELL, ["perp_bid_usd", "perp_ask_usd"]] *= 1.02
+    ax = figures.compare_paths([one, other], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
+    assert " ".join(ax.get_title(loc="left").split()) == "The perp with B was furthest from A on Mon 09:30: +2.0 %"
+    assert [own.get_label() for own in ax.get_lines() if not str(own.get_label()).startswith("_")] == [
+        "A",
+        "B",
+        "stock of A",
+    ]
+    same = figures.compare_paths([one, one], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
+    assert same.get_title(loc="left") == "The perp took the same path in A and B"
+
+
 def test_who_paid_is_sorted_and_sums_to_zero() -> None:
     ax = who_paid(by_hand(), Figure().subplots())
     widths = [bar.get_width() for bar in sorted(ax.patches, key=lambda bar: -bar.get_y())]  # type: ignore[attr-defined]

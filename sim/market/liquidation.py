@@ -226,10 +226,14 @@ def attend(world: World) -> None:
         else:
             fire(world, node - of_positions)
         node = take_hit(world)
+    count = 0
     account = take_change(world)
     while account >= 0:
-        look(world, account)
+        ranks(world)[count].account = account
+        count += 1
         account = take_change(world)
+    for place_in_line in range(count):
+        look(world, ranks(world)[place_in_line].account)
     count = order_cases(world)
     for place_in_line in range(count):
         attempt(world, ranks(world)[place_in_line].account)

@@ -6,7 +6,8 @@ MARG-3  An order is accepted if, after its worst fill, equity covers the initial
         larger side per ticker), the loss of limit prices against the mark, and the fee; otherwise refused.
 MARG-4  An order that only reduces needs no margin.
 MARG-5  An account that changed is looked at once, at the next second; then it sleeps until a mark crosses a price that is
-        safe for any joint move of all its tickers, or one at which a tier for whole positions begins.
+        safe for any joint move of all its tickers, or one at which a tier for whole positions begins. One that funding
+        alone may carry below before the next full hour is looked at each second.
 MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
 """
 
@@ -341,6 +342,8 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
     if exposure == 0.0:
         return
     rounding = 2 * t
+    if payable > 0 and spare_uusd - payable - rounding <= 0:
+        note_change(world, account)
     radius = max(0.0, (spare_uusd - payable - rounding) / exposure)
     rest = held
     while rest != 0:

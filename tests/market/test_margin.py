@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import funding, margin, matching
+from offhours.sim.market import accounts, funding, margin, matching
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
@@ -13,6 +13,8 @@ from plain.market import (
     CAT,
     CLASS_D,
     DOLLAR,
+    FRIDAY_OPEN,
+    MINUTE,
     NO_FEES,
     SELL,
     go,
@@ -154,6 +156,24 @@ def test_two_tickers_falling_together_are_seen() -> None:
     assert (mark(sim, 0), mark(sim, 1), margin.frozen(sim.world, ANN)) == (9_232, 9_230, 0)
     jump(sim, 92.30)
     assert margin.frozen(sim.world, ANN) == 1
+
+
+def test_funding_alone_is_seen_though_no_mark_moves() -> None:
+    """MARG-5, FUND-5: $.05 above maintenance and $40 an hour to pay: below it in the fifth second, at a mark that stands."""
+    sim = market(people=2, knobs=NO_FEES, start_us=FRIDAY_OPEN + MINUTE)
+    sim.endow(ANN, 0, 50 * DOLLAR)
+    sim.endow(BOB, 0, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    accounts.transfer(sim.world, 0, ANN, accounts.OUTSIDE, 25 * DOLLAR - 50_000, accounts.DEPOSIT)
+    go(sim)
+    sim.memory[funding.fundings]["hourly_pusd"][0] = 40_000 * 1_000_000
+    margin.note_change(sim.world, ANN)  # as everybody is looked at when the rate changes
+    seen = []
+    for _ in range(6):
+        go(sim)
+        seen.append((sim.equity(ANN) < margin.required(sim.world, ANN), margin.frozen(sim.world, ANN) == 1))
+    assert seen == [(False, False)] * 4 + [(True, True)] * 2
 
 
 def test_money_moves_to_a_bucket_and_back_while_both_keep_their_margin() -> None:

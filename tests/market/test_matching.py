@@ -176,6 +176,14 @@ def test_the_band_around_the_mark_and_around_the_index() -> None:
     assert perp(sim, BOB, BUY, 8_000, 1) == matching.OUTSIDE_BAND
 
 
+def test_without_a_live_index_there_is_no_band() -> None:
+    """MATCH-5: nobody quotes the token, so that the index is held: what the band refused a second ago is taken now."""
+    sim = market(dollars=10_000, shares_of_tokens=1, pinned=False)
+    assert perp(sim, ANN, SELL, 13_000, 1) == token(sim, ANN, SELL, 13_000, 1) == matching.OUTSIDE_BAND
+    go(sim)
+    assert perp(sim, ANN, SELL, 13_000, 1) == token(sim, ANN, SELL, 13_000, 1) == matching.ACCEPTED
+
+
 @pytest.mark.parametrize("lots", [0, -1, 1 << 31, 1 << 44, 1 << 62])
 def test_an_impossible_size_is_refused(lots: int) -> None:
     """MATCH-6: also one whose value would not fit 64 bits."""

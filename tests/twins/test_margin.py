@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from offhours.sim.market import accounts, funding, margin, oracle, orders, positions
@@ -95,6 +95,8 @@ def test_equity_and_requirements_of_an_account(tiers: str, whole: bool, dollars:
     st.integers(-2, 2),
     st.integers(0, 10**7),
 )
+@example(whole=True, held=[Holding(0, 60_000, 100)] * 3, side=-1, price=1_000, lots=10**6, off=-1, taker_ppb=10**7)
+@example(whole=True, held=[Holding(0, 1_000, 100)] * 3, side=1, price=60_000, lots=10**6, off=-1, taker_ppb=10**7)
 @settings(max_examples=200)
 def test_an_order_is_covered_to_the_micro_dollar(
     whole: bool, held: list[Holding], side: int, price: int, lots: int, off: int, taker_ppb: int

@@ -22,8 +22,9 @@ NOISE, RETAIL, MAKER, ARBITRAGEUR, INFORMED, PARTICIPANT, PYTHON = 0, 1, 2, 3, 4
 
 _BITS = 20
 _AGENTS = 1 << _BITS
-_BASE_EVERY_US = 50 * 86_400 * 1_000_000
-_LATEST = 1 << 42
+_BASE_EVERY_US = 25 * 86_400 * 1_000_000
+_LATEST = (1 << 43) - 1
+"""101 days after the base: whoever would sleep longer wakes then."""
 
 
 class Queue:
@@ -238,6 +239,8 @@ def run(world: World, crowd: World, until_us: int, work: int) -> int:
         status = bring(world, at_us)
         if status != RUNNING:
             return status
+        if at_us - alarm.base_us > _BASE_EVERY_US:
+            _move_base(crowd, at_us)
         if groups(crowd)[agents(crowd)[agent].group].population == PYTHON:
             agents(crowd)[agent].draws = 0
             alarm.due = agent
@@ -248,6 +251,4 @@ def run(world: World, crowd: World, until_us: int, work: int) -> int:
             wake_at(crowd, agent, next_us)
         else:
             _replace_top(crowd, _key(alarm.base_us, next_us, agent))
-        if at_us - alarm.base_us > _BASE_EVERY_US:
-            _move_base(crowd, at_us)
     return BUDGET_SPENT

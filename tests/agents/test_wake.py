@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_a_tie_favours_nobody() -> None:
     for place in range(3):
         counts = np.bincount(orders[:, place], minlength=3)
         assert (abs(counts - expected) < 4 * sd).all(), counts
-    follows = [(tuple(a), tuple(b)) for a, b in zip(orders[:-1], orders[1:])]
+    follows = [(tuple(a), tuple(b)) for a, b in pairwise(orders)]
     assert len(set(follows)) == 36, "the order of one instant says nothing of the next"
 
 
@@ -188,16 +189,6 @@ def test_keys_keep_their_order_when_the_queue_counts_from_a_later_instant() -> N
         own = [at for at, who in log if who == agent]
         assert set(np.diff(own)) == {hours[agent] * p.HOUR + 1}
         assert len(own) == (begun + 59 * p.DAY - own[0]) // (hours[agent] * p.HOUR + 1) + 1
-    crowd = sim.blocks[1].handle
-    before = sorted(int(key) & ((1 << 20) - 1) for key in sim.blocks[1][wake.queue]["key"])
-    instants = lambda: sorted(
-        int(sim.blocks[1][wake.alarms]["base_us"][0]) + (int(k) >> 20) for k in sim.blocks[1][wake.queue]["key"]
-    )  # noqa: E731
-    due = instants()
-    wake._move_base(crowd, sim.now_us)
-    assert sim.blocks[1][wake.alarms]["base_us"][0] == sim.now_us
-    assert instants() == due
-    assert sorted(int(key) & ((1 << 20) - 1) for key in sim.blocks[1][wake.queue]["key"]) == before
 
 
 def test_a_message_of_this_instant_arrives_before_the_next_agent_wakes() -> None:

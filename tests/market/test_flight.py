@@ -12,6 +12,7 @@ from plain.market import (
     DAN,
     SECOND,
     SELL,
+    Simulation,
     go,
     lots_of,
     market,
@@ -23,7 +24,19 @@ from plain.market import (
 )
 
 
-def send(sim, account, side, price, lots, kind=matching.LIMIT, *, lane=1, flags=0, name=0, number=0):  # type: ignore[no-untyped-def]
+def send(
+    sim: Simulation,
+    account: int,
+    side: int,
+    price: int,
+    lots: int,
+    kind: int = matching.LIMIT,
+    *,
+    lane: int = 1,
+    flags: int = 0,
+    name: int = 0,
+    number: int = 0,
+) -> int:
     """A message of the given kind to a book."""
     return flight.send(sim.world, lane, account, number, kind, side, price, lots, flags, name)
 

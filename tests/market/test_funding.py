@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from offhours.sim.market import accounts, funding, matching, oracle
@@ -27,12 +29,12 @@ SMALL = {**NO_FEES, (oracle.oracle_rules, "impact_uusd"): 100 * DOLLAR}
 TO_THE_HOUR = 30 * 60
 
 
-def row(sim: Simulation):  # type: ignore[no-untyped-def]
+def row(sim: Simulation) -> Any:
     """The funding row."""
     return sim.memory[funding.fundings][0]
 
 
-def rates(sim: Simulation):  # type: ignore[no-untyped-def]
+def rates(sim: Simulation) -> Any:
     """All rates so far."""
     sim.tape.drain(sim.memory)
     return sim.tape.rows(funding.funding_events)

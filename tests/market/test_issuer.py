@@ -27,7 +27,7 @@ TOKEN, STOCK = accounts.token_asset(0), accounts.share_asset(0)
 
 def rich(**more: int) -> Simulation:
     """Ann has ten shares and $1,000 at the broker, Bob ten tokens and no dollars."""
-    sim = market(people=2, **more)  # type: ignore[arg-type]
+    sim = market(people=2, **more)
     sim.endow(ANN, STOCK, 10 * SHARE)
     sim.endow(ANN, accounts.BROKER_USD, 1_000 * DOLLAR)
     sim.endow(BOB, TOKEN, 10 * SHARE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp
+from typing import Any
 
 import pytest
 
@@ -16,14 +17,14 @@ SMALL = {
 }
 
 
-def state(sim: Simulation):  # type: ignore[no-untyped-def]
+def state(sim: Simulation) -> Any:
     """The oracle's row."""
     return sim.memory[oracle.oracles][0]
 
 
-def quoted(bid: int, ask: int, **more: object) -> Simulation:
+def quoted(bid: int, ask: int, **more: Any) -> Simulation:
     """A market whose token book is quoted, with an index that follows it."""
-    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=SMALL, **more)  # type: ignore[arg-type]
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=SMALL, **more)
     token(sim, ANN, BUY, bid, 10_000)
     token(sim, ANN, SELL, ask, 10_000)
     return sim

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from offhours.sim.market import positions
-from plain.market import ANN, BOB, BUY, CAT, DOLLAR, NO_FEES, SELL, lots_of, market, perp, usd
+from plain.market import ANN, BOB, BUY, CAT, DOLLAR, NO_FEES, SELL, Simulation, lots_of, market, perp, usd
 
 
-def row(sim, account):  # type: ignore[no-untyped-def]
+def row(sim: Simulation, account: int) -> Any:
     """(size, cost, realised) of an account in the first ticker."""
     return sim.memory[positions.positions][account].tolist()
 

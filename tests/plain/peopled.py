@@ -11,9 +11,11 @@ import numpy as np
 from offhours.agents import desk
 from offhours.agents.crowd import TABLES, open_peopled_market
 from offhours.experiments.scenario import Scenario, read_scenario
-from offhours.sim.market import accounts, bars, clock, matching, positions
+from offhours.sim.declare import spec_of
+from offhours.sim.market import accounts, bars, clock, matching, orders, positions, stock
 from offhours.sim.simulation import Setup, Simulation
 from offhours.sim.units import read
+from plain.market import queue
 
 SECOND, MINUTE, HOUR, DAY = clock.SECOND_US, clock.MINUTE_US, clock.HOUR_US, 24 * clock.HOUR_US
 
@@ -152,3 +154,28 @@ def minutes(sim: Simulation, ticker: int = 0) -> Any:
 def alone(of: Scenario, name: str, count: int) -> Scenario:
     """The scenario with another number of members in a group."""
     return replace(of, groups=tuple(replace(g, count=count) if g.name == name else g for g in of.groups))
+
+
+def given_price(of: Scenario, usd: float, seed: int = 7, python_agents: int = 0, **more: Any) -> Simulation:
+    """A scenario's market whose stock is worth what the test says, from `usd` on (`put_price`)."""
+    replays = np.zeros(len(of.tickers), dtype=spec_of(stock.stock_replays).dtype)
+    replays["ticker"], replays["price_usd"] = np.arange(len(of.tickers)), usd
+    return people(of, seed, python_agents, replays=replays, **more)
+
+
+def put_price(sim: Simulation, usd: float, ticker: int = 0) -> None:
+    """From the next second on the stock is worth this, seen or not."""
+    sim.memory[stock.stock_replays]["price_usd"][ticker] = usd
+
+
+def flow(sim: Simulation, group: int, number: int) -> float:
+    """Dollars at the venue that a group received under a flow since the market was built; negative: paid."""
+    rows = sim.memory[accounts.flows]["amount"].reshape(-1, accounts.FLOWS)
+    return float(rows[accounts.HOUSES + group, number]) / 1e6
+
+
+def quotes(sim: Simulation, group: int, number: int = 0) -> list[tuple[int, int, int, int]]:
+    """A group's orders at rest on a book: (side, price in ticks, account, lots)."""
+    own = set(accounts_of(sim, group).tolist())
+    rows = ((side, *row) for side in (orders.BUY, orders.SELL) for row in queue(sim, number, side))
+    return [row for row in rows if row[2] in own]

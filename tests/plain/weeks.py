@@ -91,8 +91,8 @@ HOURS_AFTER_CLOSE = (4, 16, 40, 52, 60, 65)
 def weekends(friday: Simulation, count: int, first_seed: int = 1000) -> dict[str, Array]:
     """Unscripted week-ends from one Friday 15:59, each with its own luck: rows are (week-end, ticker).
 
-    `gap` is the stock's return from the close to the open; `known` the token's (by the index, which the token book makes)
-    from the close to each of MOMENTS; `up` and `down` the furthest the token went.
+    `gap` is the stock's return from the close to the open; `known` the token's (by its mid) from the close to each of
+    MOMENTS; `up` and `down` the furthest the token went.
     """
     close_us = friday.now_us + p.MINUTE
     found: dict[str, list[Any]] = {"gap": [], "known": [], "up": [], "down": []}
@@ -106,14 +106,15 @@ def weekends(friday: Simulation, count: int, first_seed: int = 1000) -> dict[str
         sim.tape.drain(sim.memory)
         rows = sim.tape.rows(bars.bars)
         for ticker in range(len(before)):
-            own = rows[(rows["ticker"] == ticker) & (rows["time_us"] > close_us)]
+            own = rows[(rows["ticker"] == ticker) & (rows["time_us"] >= close_us)]
             quoted = (own["token_bid_ticks"] > 0) & (own["token_ask_ticks"] > 0)
             tick = float(sim.memory[oracle.oracles]["token_tick_usd"][ticker])
             middle = (own["token_bid_ticks"] + own["token_ask_ticks"]) / 2 * tick
-            token = np.where(quoted, middle, own["index_usd"]) / before[ticker] - 1
+            price = np.where(quoted, middle, own["index_usd"])
+            token = price / price[0] - 1
             closed = token[own["time_us"] < close_us + 65 * p.HOUR + 29 * p.MINUTE]
             found["gap"].append(after[ticker] / before[ticker] - 1)
-            found["known"].append([token[60 * hours - 1] for hours in HOURS_AFTER_CLOSE])
+            found["known"].append([token[60 * hours] for hours in HOURS_AFTER_CLOSE])
             found["up"].append(closed.max())
             found["down"].append(closed.min())
     return {name: np.array(values) for name, values in found.items()}

@@ -48,9 +48,9 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> bool:
 
 def test_something_happens_in_the_run(here: dict[str, Any]) -> None:
     """Otherwise the rest of this file would be about an empty market."""
-    assert here["trades"] > 100
-    assert here["messages"] > 1_000
-    assert here["liquidations"] > 2
+    assert here["trades"] > 30
+    assert here["messages"] > 300
+    assert here["liquidations"] > 0
     assert here["breaches"] == []
 
 
@@ -173,7 +173,7 @@ def test_an_inert_agent_changes_nothing() -> None:
             spec_of(accessor).name: named(sim, sim.tape.rows(accessor), who.get(accessor, ()))
             for accessor in RECORDED.values()
         }
-    assert len(tapes["without"]["Trade"]) > 100
+    assert len(tapes["without"]["Trade"]) > 30
     for name in ("before", "between", "behind"):
         for table, rows in tapes["without"].items():
             assert tapes[name][table] == rows, (name, table)

@@ -191,6 +191,7 @@ def test_sleep_is_spent_along_the_hours_of_the_week() -> None:
     exp(-1/2 - 1 - h/20) after h hours of the week-end.
     """
     sim = p.people(p.scenario(p.FRIDAY, p.MAKERS))
+    p.go_to(sim, "2026-05-08 15:00")
     found = sleeps(sim, 0, 6_000, 2 * p.HOUR, 0.5, 0.1, 0.1)
     for hours, used in ((1, 0.5), (5, 1.5), (15, 2.0), (25, 2.5)):
         expected = np.exp(-used)

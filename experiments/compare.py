@@ -35,7 +35,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("liquidations.notional_usd", "USD", "liquidated"),
     ("liquidations.by_stage.partial step.notional_usd", "USD", "  by partial steps"),
     ("liquidations.by_stage.full at zero equity.notional_usd", "USD", "  at the zero-equity price"),
-    ("liquidations.by_stage.backstop.notional_usd", "USD", "  by the backstop"),
+    ("liquidations.by_stage.backstop vault.notional_usd", "USD", "  by the backstop"),
     ("shortfall_usd", "USD", "shortfall"),
     ("paid_by_usd.backstop", "USD", "  paid by the backstop"),
     ("bad_debt_usd", "USD", "bad debt"),

@@ -46,7 +46,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 ASLEEP, EXTENDED = "#D9D9D9", "#F0F0F0"
-STAGES = {"partial step": "#8CCBEE", "full at zero equity": VERMILLION, "backstop": BLACK}
+STAGES = {"partial step": "#8CCBEE", "full at zero equity": VERMILLION, "backstop vault": BLACK}
 """Stages of a liquidation from light to dark, in their order."""
 LEVERAGES = {
     "up to 2x": "#FFEA9E",

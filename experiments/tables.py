@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.sim.declare import Accessor, Column, columns_of, spec_of
-from offhours.sim.market import accounts, bars, funding, liquidation, matching, oracle, stock
+from offhours.sim.market import accounts, bars, deleverage, funding, liquidation, matching, oracle, stock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,8 @@ RECORDED: Mapping[str, Accessor] = {
     "liquidations": liquidation.liquidation_events,
     "leverage": bars.leverages,
     "first_prices": stock.first_prices,
+    "cases": liquidation.case_events,
+    "deleverages": deleverage.deleverage_events,
 }
 """Name of each recorded table, in the order of ``TABLES.md``."""
 
@@ -53,6 +55,8 @@ SENTENCES = {
     "liquidations": "Every forced trade, every takeover by the backstop, and every shortfall (a row without a ticker).",
     "leverage": "Open interest by the leverage of its accounts, every five minutes.",
     "first_prices": "The first stock quote after each time without one.",
+    "cases": "Every beginning and end of a liquidation.",
+    "deleverages": "Every cut of a position by auto-deleveraging: whose, at what price, for whom, and from which rank.",
     "groups": "Each group and house account: its result, and what it received (+) and paid (-) by kind of flow.",
     "accounts": "Each account of the venue: whose it is, its equity, what it holds, how often it was liquidated.",
 }
@@ -274,6 +278,7 @@ _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("bars", "index_state"): oracle.FALLBACKS,
     ("leverage", "bucket"): LEVERAGES,
     ("liquidations", "stage"): liquidation.STAGES,
+    ("cases", "event"): liquidation.EVENTS,
 }
 
 
@@ -284,7 +289,7 @@ def _shown(table: str, source: str, column: Column) -> list[Shown]:
         return [_coded(source, source, meaning, _WORDS[table, source])]
     if (table, source) == ("funding", "hourly_pusd"):
         return [_funding_per_share()]
-    if (table, source) == ("liquidations", "lots"):
+    if (table, source) in (("liquidations", "lots"), ("deleverages", "lots")):
         return _closed_lots(meaning)
     match column.unit:
         case "us":
@@ -305,6 +310,8 @@ def _shown(table: str, source: str, column: Column) -> list[Shown]:
             return [_scaled(source, source.replace("_uusd", "_usd"), "USD", meaning, 1e6)]
         case "ppb":
             return [_ppb(source, meaning)]
+        case "score":
+            return [_plain(source, "score", meaning, np.float64)]
         case "usd":
             return [_plain(source, "USD a share", meaning, np.float64)]
         case unit:
@@ -327,7 +334,7 @@ def _funding_per_share() -> Shown:
 
 
 def _closed_lots(meaning: str) -> list[Shown]:
-    """A liquidation's signed lots as the side that was closed, and a size."""
+    """Signed lots that were closed as the side that was closed, and a size."""
 
     def side(columns: Mapping[str, Array], own: Instruments) -> Array:
         sides = np.select([columns["lots"] > 0, columns["lots"] < 0], ["long", "short"], "")

@@ -53,6 +53,7 @@ from offhours.sim.market import (
     margin,
     matching,
     oracle,
+    providers,
     stock,
 )
 from offhours.sim.units import Instrument, UnitError
@@ -113,6 +114,7 @@ SECTIONS: Mapping[str, Section] = {
     "perp.margin": Section(margin.margin_rules),
     "perp.liquidation": Section(liquidation.liquidation_rules, "market"),
     "perp.backstop": Section(backstop.backstop_rules, "market"),
+    "perp.providers": Section(providers.provider_rules, "market"),
     "stock": Section(stock.stock_rules),
     "stock.gap": Section(gap.gap_rules, "market"),
     "issuer": Section(issuer.issuer_rules),

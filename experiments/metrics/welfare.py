@@ -139,6 +139,9 @@ HOUSES = {
     "issuer": (accounts.ISSUER, accounts.CUSTODIAN),
     "broker": (accounts.BROKER,),
     "nobody": (accounts.NOBODY,),
+    "liquidity pool": (accounts.POOL,),
+    "insurance fund": (accounts.INSURANCE,),
+    "lender": (accounts.LENDER,),
 }
 """House accounts by the name they are reported under. The issuer owes tokens and holds the shares: one result."""
 

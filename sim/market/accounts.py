@@ -14,19 +14,25 @@ from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.clock import clock
 
-OUTSIDE, VENUE, FUNDING, BACKSTOP, ISSUER, CUSTODIAN, BROKER, NOBODY = 0, 1, 2, 3, 4, 5, 6, 7
-HOUSES = 8
-HOUSE_NAMES = ("outside world", "venue fees", "funding clearing", "backstop", "issuer", "custodian", "broker", "nobody")
+OUTSIDE, VENUE, FUNDING, BACKSTOP, ISSUER, CUSTODIAN, BROKER, NOBODY, POOL, INSURANCE, LENDER = (
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+)  # fmt: skip
+HOUSES = 11
+HOUSE_NAMES = (
+    "outside world", "venue fees", "funding clearing", "backstop", "issuer", "custodian", "broker", "nobody",
+    "liquidity pool", "insurance fund", "lender",
+)  # fmt: skip
 
 USD, BROKER_USD = 0, 1
 
-PERP_TRADE, TOKEN_TRADE, FEE, FUNDING_PAID, LIQUIDATION_FEE, TAKEOVER, TAKEOVER_EDGE, SHORTFALL, ENDOWMENT, DEPOSIT, MINT, STOCK_TRADE, BUCKET, BROKER_DEPOSIT = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+PERP_TRADE, TOKEN_TRADE, FEE, FUNDING_PAID, LIQUIDATION_FEE, TAKEOVER, TAKEOVER_EDGE, SHORTFALL, ENDOWMENT, DEPOSIT, MINT, STOCK_TRADE, BUCKET, ASSIGNMENT_EDGE, SLIPPAGE_COVER, DELEVERAGED, SOCIALISED, INTEREST, LOAN, COLLATERAL_SALE, BROKER_DEPOSIT = (
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
 )  # fmt: skip
-FLOWS = 14
+FLOWS = 21
 FLOW_NAMES = (
     "perp trade", "token trade", "fee", "funding", "liquidation fee", "takeover", "takeover edge", "shortfall paid",
-    "endowment", "deposit", "mint and redeem", "stock trade", "bucket", "broker deposit",
+    "endowment", "deposit", "mint and redeem", "stock trade", "bucket", "assignment edge", "slippage cover",
+    "deleveraged", "socialised", "interest", "loan", "collateral sale", "broker deposit",
 )  # fmt: skip
 
 NO_PARENT = -1

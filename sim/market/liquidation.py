@@ -46,8 +46,14 @@ from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.stops import drop_all, fire
 from offhours.sim.market.triggers import NO_NODE, cross, take_hit
 
-WELL, STEPS, WHOLE_POSITION, TAKEN_OVER = 0, 1, 2, 3
-STAGES = ("none", "partial step", "full at zero equity", "backstop")
+WELL, STEPS, WHOLE_POSITION, ASSIGNED, COVERED, VAULT, FUND, DELEVERAGED, SOCIALISED = 0, 1, 2, 3, 4, 5, 6, 7, 8
+STAGES = (
+    "none", "partial step", "full at zero equity", "assignment", "covered", "backstop vault", "insurance fund",
+    "auto-deleverage", "socialised",
+)  # fmt: skip
+
+OPENED, WELL_AGAIN, FINISHED = 1, 2, 3
+EVENTS = ("none", "opened", "well again", "finished")
 
 
 class LiquidationRules:
@@ -66,7 +72,7 @@ class LiquidationRules:
 class Case:
     """One row an account."""
 
-    stage: A[int, Column("i8", "code", "WELL .. TAKEN_OVER")]
+    stage: A[int, Column("i8", "code", "WELL .. SOCIALISED")]
     misses: A[int, Column("i8", "count", "steps without a fill in a row")]
     pending: A[int, Column("i8", "flag", "1 while an engine order is in flight")]
     place: A[int, Column("i8", "row", "place in the list of cases, plus one; 0 where it has none")]
@@ -99,13 +105,28 @@ class LiquidationEvent:
     time_us: A[int, Column("i8", "us", "when")]
     account: A[int, Column("i8", "account", "whose position")]
     ticker: A[int, Column("i8", "ticker", "number of the ticker")]
-    stage: A[int, Column("i8", "code", "STEPS, WHOLE_POSITION or TAKEN_OVER")]
+    stage: A[int, Column("i8", "code", "which stage, STEPS .. SOCIALISED; WELL for a shortfall outside a case")]
     lots: A[int, Column("i8", "lots", "signed: positive where a long was closed")]
     value_uusd: A[int, Column("i8", "uusd", "value traded")]
     mark_ticks: A[int, Column("i8", "ticks", "mark at that moment")]
     equity_uusd: A[int, Column("i8", "uusd", "equity before")]
     required_uusd: A[int, Column("i8", "uusd", "maintenance margin before")]
     shortfall_uusd: A[int, Column("i8", "uusd", "negative equity when the last position left, else 0")]
+    taker: A[int, Column("i8", "account", "who took it off the account, or -1: the book, several, or nobody")]
+
+
+class CaseEvent:
+    """A liquidation begins or ends."""
+
+    time_us: A[int, Column("i8", "us", "when")]
+    account: A[int, Column("i8", "account", "whose")]
+    ticker: A[int, Column("i8", "ticker", "ticker with the largest share of its maintenance margin, or -1")]
+    event: A[int, Column("i8", "code", "what happened")]
+    mark_ticks: A[int, Column("i8", "ticks", "mark of that ticker, or 0")]
+    index_ticks: A[int, Column("i8", "ticks", "its index in ticks of the perp, or 0")]
+    equity_uusd: A[int, Column("i8", "uusd", "equity")]
+    required_uusd: A[int, Column("i8", "uusd", "maintenance margin")]
+    gross_uusd: A[int, Column("i8", "uusd", "sum of the notionals of its positions")]
 
 
 liquidation_rules = table(LiquidationRules)
@@ -114,6 +135,7 @@ step_sizes = table(StepSize)
 open_cases = table(Open)
 ranks = table(Rank)
 liquidation_events = table(LiquidationEvent, recorded=True)
+case_events = table(CaseEvent, recorded=True)
 
 
 @kernel
@@ -152,7 +174,7 @@ def look(world: World, account: int) -> None:
         if worth < 0:
             clear(world, account)
             missing = absorb(world, account)
-            record(world, account, -1, WELL, 0, 0, -missing, 0)
+            record(world, account, -1, WELL, 0, 0, -missing, 0, -1)
         return
     if worth < needed and liquidation_rules(world)[0].active == 1:
         open_case(world, account)
@@ -310,9 +332,9 @@ def attempt(world: World, account: int) -> None:
         case.stage = WHOLE_POSITION
         case.misses = 0
     elif case.stage == WHOLE_POSITION and case.misses >= 1:
-        case.stage = TAKEN_OVER
+        case.stage = VAULT
     ticker = heaviest(world, account)
-    if case.stage == TAKEN_OVER:
+    if case.stage == VAULT:
         hand_over(world, account, ticker)
     else:
         send_order(world, account, ticker)
@@ -367,7 +389,7 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
     fee = max(0, min(share_down(value, liquidation_rules(world)[0].fee_ppb), equity(world, account)))
     transfer(world, USD, account, BACKSTOP, fee, LIQUIDATION_FEE)
     note_change(world, BACKSTOP)
-    record(world, account, book // 2, case.stage, -side * report.filled_lots, value, worth, needed)
+    record(world, account, book // 2, case.stage, -side * report.filled_lots, value, worth, needed, -1)
     if required(world, account) == 0:
         finish(world, account)
 
@@ -378,7 +400,7 @@ def hand_over(world: World, account: int, ticker: int) -> None:
     worth, needed = equity(world, account), required(world, account)
     value = notional(world, account, ticker)
     lots = take_over(world, account, ticker)
-    record(world, account, ticker, TAKEN_OVER, lots, value, worth, needed)
+    record(world, account, ticker, VAULT, lots, value, worth, needed, BACKSTOP)
     if required(world, account) == 0:
         finish(world, account)
 
@@ -388,12 +410,12 @@ def finish(world: World, account: int) -> None:
     """The last position has left: what is missing is somebody's shortfall."""
     missing = absorb(world, account)
     if missing > 0:
-        record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0)
+        record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0, -1)
     close_case(world, account)
 
 
 @kernel
-def record(world: World, account: int, ticker: int, stage: int, lots: int, value: int, worth: int, needed: int) -> None:
+def record(world: World, account: int, ticker: int, stage: int, lots: int, value: int, worth: int, needed: int, taker: int) -> None:  # fmt: skip
     """Write a row of the liquidation log; ticker -1 marks a shortfall."""
     event = liquidation_events(world)[log_row(world, LIQUIDATION_LOG)]
     event.time_us = clock(world)[0].now_us
@@ -406,3 +428,4 @@ def record(world: World, account: int, ticker: int, stage: int, lots: int, value
     event.equity_uusd = worth
     event.required_uusd = needed
     event.shortfall_uusd = -worth if ticker < 0 else 0
+    event.taker = taker

@@ -12,6 +12,7 @@ from offhours.sim.market import (
     bars,
     book,
     clock,
+    deleverage,
     fees,
     flight,
     funding,
@@ -23,6 +24,7 @@ from offhours.sim.market import (
     oracle,
     orders,
     positions,
+    providers,
     stock,
     stops,
     triggers,
@@ -79,6 +81,9 @@ MARKET = Block(
     flight.nexts,
     backstop.backstop_rules,
     backstop.backstops,
+    providers.provider_rules,
+    providers.offers,
+    providers.offer_lists,
     liquidation.liquidation_rules,
     liquidation.cases,
     liquidation.step_sizes,
@@ -95,6 +100,8 @@ MARKET = Block(
     bars.bars,
     bars.leverages,
     stock.first_prices,
+    liquidation.case_events,
+    deleverage.deleverage_events,
 )
 
 
@@ -168,6 +175,9 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         flight.nexts: 1,
         backstop.backstop_rules: 1,
         backstop.backstops: 1,
+        providers.provider_rules: 1,
+        providers.offers: a * t,
+        providers.offer_lists: t,
         liquidation.liquidation_rules: 1,
         liquidation.cases: a,
         liquidation.step_sizes: a * t,
@@ -184,6 +194,8 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         bars.bars: logs // 4,
         bars.leverages: logs // 4,
         stock.first_prices: logs // 16,
+        liquidation.case_events: logs,
+        deleverage.deleverage_events: logs,
     }
 
 
@@ -194,5 +206,7 @@ RECORDED: dict[int, Accessor] = {
     clock.BAR_LOG: bars.bars,
     clock.LEVERAGE_LOG: bars.leverages,
     clock.FIRST_PRICE_LOG: stock.first_prices,
+    clock.CASE_LOG: liquidation.case_events,
+    clock.DELEVERAGE_LOG: deleverage.deleverage_events,
 }
 """Which recorded table each log counter belongs to."""

@@ -69,7 +69,7 @@ def ledger(**changes: Any) -> welfare.Ledger:
 
 def column(**by_row: int) -> Any:
     """A column of a ledger: zero but for the rows named (o = outside, i = issuer, c = custodian, a and b = traders)."""
-    rows = {"o": 0, "v": 1, "i": 4, "c": 5, "a": 8, "b": 9}
+    rows = {"o": 0, "v": 1, "i": 4, "c": 5, "a": accounts.HOUSES, "b": accounts.HOUSES + 1}
     found = np.zeros(accounts.HOUSES + 2, dtype=np.int64)
     for name, value in by_row.items():
         found[rows[name]] = value
@@ -94,7 +94,7 @@ def test_a_deposit_is_no_result() -> None:
     """a sends for $7: richer, but nothing won."""
     before = ledger()
     flows = before.flows.copy()
-    flows[8, accounts.DEPOSIT], flows[0, accounts.DEPOSIT] = 7_000_000, -7_000_000
+    flows[accounts.HOUSES, accounts.DEPOSIT], flows[0, accounts.DEPOSIT] = 7_000_000, -7_000_000
     after = replace(before, usd_uusd=column(a=7_000_000, o=-7_000_000), flows=flows)
     assert welfare.results(before, after, NOTHING) == [0] * 10
 
@@ -107,8 +107,8 @@ def test_what_an_endowment_gains_by_itself_is_no_result_but_what_was_bought_is()
     after = replace(before, mark_ticks=np.array([1100]))
     base = column(a=2_000_000, o=-2_000_000, i=-2_000_000, c=2_000_000).reshape(-1, 1)
     found = welfare.results(before, after, base)
-    assert found[8] == 1_000_000 and sum(found) == 0
-    assert welfare.revaluation(before, after, base)[8] == 2_000_000 * 10**6
+    assert found[accounts.HOUSES] == 1_000_000 and sum(found) == 0
+    assert welfare.revaluation(before, after, base)[accounts.HOUSES] == 2_000_000 * 10**6
 
 
 def test_crumbs_of_finer_steps_stay_with_the_outside_world() -> None:
@@ -126,7 +126,7 @@ def test_the_backstops_later_result_is_apart_from_what_it_paid() -> None:
     flows = before.flows.copy()
     flows[accounts.BACKSTOP, accounts.SHORTFALL], flows[accounts.BACKSTOP, accounts.TAKEOVER_EDGE] = -4, 1
     usd = before.usd_uusd.copy()
-    usd[accounts.BACKSTOP], usd[9] = -1, 1
+    usd[accounts.BACKSTOP], usd[accounts.HOUSES] = -1, 1
     assert welfare.takeover_result(before, replace(before, usd_uusd=usd, flows=flows), NOTHING) == 2
 
 
@@ -134,15 +134,15 @@ def test_the_gap_alone() -> None:
     """Class of 20x (5 % and 2.5 %): at -8 % a 20x long is bankrupt, a 10x long liquidated (2 % left of 9.2 %), a 5x safe."""
     a = accounts.HOUSES + 3
     lots = np.zeros((a, 1), dtype=np.int64)
-    lots[8:, 0] = 1000
+    lots[accounts.HOUSES :, 0] = 1000
     equity = np.zeros(a, dtype=np.int64)
     worth = 1000 * 1000 * 100
-    equity[8:] = [worth // 20, worth // 10, worth // 5]
+    equity[accounts.HOUSES :] = [worth // 20, worth // 10, worth // 5]
     flows = np.zeros((a, accounts.FLOWS), dtype=np.int64)
     at_close = replace(
         ledger(),
         group=np.arange(a),
-        usd_uusd=equity - worth * (np.arange(a) >= 8),
+        usd_uusd=equity - worth * (np.arange(a) >= accounts.HOUSES),
         tokens_ushares=np.zeros((a, 1), dtype=np.int64),
         shares_ushares=np.zeros((a, 1), dtype=np.int64),
         lots=lots,
@@ -181,7 +181,7 @@ def test_liquidations_by_stage_and_soon_after_a_price() -> None:
     events = liquidated((50, 1, 0, 1, 100), (150, 1, 0, 2, 50), (190, 2, 0, 3, 150), (190, 2, -1, 3, 0))
     found = solvency.liquidations(events)
     assert (found["count"], found["accounts"], found["notional_usd"]) == (3, 2, 300.0)
-    assert found["by_stage"]["backstop"] == {"count": 1, "notional_usd": 150.0}
+    assert found["by_stage"]["backstop vault"] == {"count": 1, "notional_usd": 150.0}
     assert sum(stage["count"] for stage in found["by_stage"].values()) == 3
     assert solvency.share_after(events, 100 * 10**6, 90 * 10**6) == pytest.approx(2 / 3)
     assert solvency.share_after(liquidated(), 0, 1) is None

@@ -24,7 +24,8 @@ CODES = {
     ("first_prices", "phase"): len(tables.PHASES),
     ("bars", "index_state"): 4,
     ("leverage", "bucket"): 6,
-    ("liquidations", "stage"): 4,
+    ("liquidations", "stage"): 9,
+    ("cases", "event"): 4,
 }
 
 
@@ -32,9 +33,9 @@ def column(table: str, name: str, unit: str) -> st.SearchStrategy[int | float]:
     """Anything that a column may hold."""
     if (table, name) in CODES:
         return st.integers(0, CODES[table, name] - 1)
-    if (table, name) == ("liquidations", "ticker"):
+    if (table, name) in (("liquidations", "ticker"), ("cases", "ticker")):
         return st.integers(-1, 1)
-    if (table, name) == ("liquidations", "lots"):
+    if (table, name) in (("liquidations", "lots"), ("deleverages", "lots")):
         return st.integers(-(10**9), 10**9)
     return {
         "ticker": st.integers(0, 1),

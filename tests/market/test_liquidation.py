@@ -12,7 +12,7 @@ import pytest
 
 from offhours.sim.chance import tie_order
 from offhours.sim.market import accounts, backstop, book, flight, liquidation, margin, matching, stops
-from offhours.sim.market.liquidation import STEPS, TAKEN_OVER, WELL, WHOLE_POSITION
+from offhours.sim.market.liquidation import STEPS, VAULT, WELL, WHOLE_POSITION
 from plain.market import (
     ANN,
     BOB,
@@ -173,7 +173,7 @@ def test_two_steps_without_a_fill_escalate() -> None:
     assert (lots_of(sim, ANN), lots_of(sim, accounts.BACKSTOP)) == (0, 1_000)
     assert usd(sim, ANN) == 14_260_000
     (event,) = events(sim)
-    assert (event["stage"], event["lots"], event["value_uusd"]) == (TAKEN_OVER, 1_000, 974 * DOLLAR)
+    assert (event["stage"], event["lots"], event["value_uusd"]) == (VAULT, 1_000, 974 * DOLLAR)
     assert sim.memory[backstop.backstops]["edge_uusd"][0] == 9_740_000
 
 
@@ -193,7 +193,7 @@ def test_below_half_of_maintenance_the_steps_are_skipped() -> None:
     go(sim, 1)
     assert (lots_of(sim, ANN), lots_of(sim, accounts.BACKSTOP), stage(sim)) == (0, 400, WELL)
     assert usd(sim, ANN) == 5_926_000 - 3_840_000
-    assert events(sim)["stage"].tolist() == [WHOLE_POSITION, TAKEN_OVER]
+    assert events(sim)["stage"].tolist() == [WHOLE_POSITION, VAULT]
 
 
 def test_a_better_fill_than_zero_equity_is_the_users() -> None:

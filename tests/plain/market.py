@@ -29,6 +29,7 @@ from offhours.sim.market import (
     oracle,
     orders,
     positions,
+    providers,
     stock,
     stops,
 )
@@ -60,7 +61,13 @@ NO_FEES: Knobs = {(fees.fee_rules, "maker_ppb"): 0, (fees.fee_rules, "taker_ppb"
 
 _PER_BOOK = (book.book_rules, fees.fee_rules)
 _PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, issuer.issuer_rules, stock.stock_rules)  # fmt: skip
-_PER_MARKET = (backstop.backstop_rules, liquidation.liquidation_rules, bank.bank_rules, gap.gap_rules)
+_PER_MARKET = (
+    providers.provider_rules,
+    backstop.backstop_rules,
+    liquidation.liquidation_rules,
+    bank.bank_rules,
+    gap.gap_rules,
+)
 
 
 def default_rules(tickers: int, tiers: Sequence[tuple[int, int, int]] = FLAT) -> dict[Accessor, Any]:

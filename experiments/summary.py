@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import offhours
-from offhours.experiments.metrics import funding, gaps, regime, solvency, welfare
-from offhours.experiments.tables import LEVERAGES
-from offhours.sim.hours import format_new_york, format_new_york_short
+from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
+from offhours.experiments.tables import LEVERAGES, PHASES
+from offhours.sim.hours import format_new_york, format_new_york_short, new_york_date, previous_regular_close
 from offhours.sim.market import accounts, clock
 from offhours.sim.market import funding as funding_room
 
@@ -89,6 +89,8 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "audit": measured.breaches,
         "refusals": solvency.refusals(after.refused - before.refused),
         "gap_alone": _gap_alone(measured),
+        "gap_risk": _gap_risk(measured, usd(shortfall)),
+        "cascade": cascade(*cascade_material(measured.tables, measured.scenario.rules), len(tickers)),
         "open_interest_by_leverage_usd": _by_leverage(measured),
         "liquidated_within_90_s_of_first_price": _after_first_price(measured, headline),
         "regime": {"name": scenario.regime, "rows": regime.beside(scenario.regime, size)},
@@ -142,23 +144,115 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
     gap: dict[str, Any] = {"stock_pct": None, "perp_open_gap_pct": None}
     if measured.window:
         gap = gaps.over_window(tables["bars"], number, close_us, open_us)
+    told = None if first is None else _first_price(bars, number, first)
+    tick_usd = int(measured.after.tick_uusd[number]) / 1e6
+    awake_us = None if first is None else int(first["time_us"])
+    gap |= {
+        "open_miss_pct": _open_miss(bars, number, open_us, tick_usd) if measured.window else None,
+        "first_price_miss_pct": None
+        if first is None
+        else gaps.miss_pct(bars, number, int(first["time_us"]), float(first["price_usd"]), tick_usd),
+        "minutes_apart": None if awake_us is None else gaps.minutes_apart(bars, number, awake_us, tick_usd),
+    }
+    lot_ushares = int(rules[_book_rules()]["lot_ushares"][2 * number])
     unit_uusd = int(measured.after.unit_uusd[number])
     last = int(bars["mark_ticks"][-1]) if len(bars) else 0
     return {
-        "funding": funding.stability(tables["funding"], number, rules[funding_room.funding_rules]),
+        "funding": funding.stability(tables["funding"], number, rules[funding_room.funding_rules])
+        | {"carry": funding.carry(tables["bars"], number, rules[funding_room.funding_rules], lot_ushares)},
+        "basis": _basis(bars, tick_usd),
         "gap": gap,
-        "first_price": None
-        if first is None
-        else {
-            "time_utc": utc(int(first["time_us"])),
-            "pct": gaps.percent(float(first["before_usd"]), float(first["price_usd"])),
-            "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
-        },
+        "first_price": told,
         "index_minutes": funding.fallback_minutes(seconds[4 * number : 4 * number + 4]),
         "liquidated_usd": usd(np.abs(events["value_uusd"][events["ticker"] == number]).sum()),
         "perp_trades": int((own_trades["book"] % 2 == 0).sum()),
         "token_trades": int((own_trades["book"] % 2 == 1).sum()),
         "open_interest_usd": usd(int(bars["interest_lots"][-1]) * last * unit_uusd) if len(bars) else None,
+    }
+
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def _first_price(bars: Any, number: int, first: Any) -> dict[str, Any]:
+    """The first price after a time without one, told from the regular close before it, by name."""
+    close_us = previous_regular_close(int(first["since_us"]))
+    close_usd, price_usd = gaps.at_close_usd(bars, number, close_us), float(first["price_usd"])
+    return {
+        "time_utc": utc(int(first["time_us"])),
+        "price_usd": price_usd,
+        "pct": None if close_usd is None else gaps.percent(close_usd, price_usd),
+        "from": f"{_WEEKDAYS[new_york_date(close_us).weekday()]}'s close",
+        "close_usd": close_usd,
+        "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
+    }
+
+
+def _open_miss(bars: Any, number: int, open_us: int, tick_usd: float) -> float | None:
+    """What the perp had not known a minute before the opening bell."""
+    at = bars[bars["time_us"] == open_us]
+    return gaps.miss_pct(bars, number, open_us, float(at["stock_usd"][0]), tick_usd) if len(at) else None
+
+
+def _basis(bars: Any, tick_usd: float) -> dict[str, Any]:
+    """Distances by phase, and the half-life of perp over index in regular hours and while the stock sleeps."""
+    apart = basis.mid_usd(bars, "perp", tick_usd) / bars["index_usd"] - 1
+    return {
+        **basis.by_phase(bars, PHASES, tick_usd),
+        "half_life_minutes": {
+            "regular": basis.half_life_minutes(apart, bars["phase"] == clock.REGULAR),
+            "asleep": basis.half_life_minutes(apart, bars["stock_visible"] == 0),
+        },
+    }
+
+
+def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | None]:
+    """What was missing beside the open interest at the close, and how far the backstop's worth fell."""
+    bars = measured.tables["bars"]
+    at_us = measured.window[0] if measured.window else measured.scenario.measure_from_us
+    interest = 0.0
+    for number, unit_uusd in enumerate(measured.after.unit_uusd):
+        own = bars[(bars["ticker"] == number) & (bars["time_us"] <= at_us)][-1:]
+        interest += float((own["interest_lots"] * own["mark_ticks"]).sum()) * int(unit_uusd) / 1e6
+    worth = bars["backstop_uusd"][bars["ticker"] == 0]
+    return {
+        "open_interest_usd": interest or None,
+        "shortfall_over_interest": shortfall_usd / interest if interest else None,
+        "fund_drawdown_usd": gaps.drawdown(worth) / 1e6 if len(worth) else None,
+    }
+
+
+def cascade_material(tables: Mapping[str, Any], rules: Any) -> tuple[Any, Any, Any, Any]:
+    """Forced trades, cases, cuts (None: no such table) and the micro-dollars of a tick x lot by ticker, of exact tables."""
+    books = rules[_book_rules()]
+    tick_usd, token_tick_usd = books["tick_uusd"][0::2] / 1e6, books["tick_uusd"][1::2] / 1e6
+    acts = cascades.acts_of(tables["liquidations"])
+    cases = cascades.cases_of(acts, tables.get("cases"), tick_usd, token_tick_usd)
+    unit_uusd = books["tick_uusd"][0::2] * books["lot_ushares"][0::2] // 10**6
+    return acts, cases, tables.get("deleverages"), unit_uusd
+
+
+WAVES_TOLD = 12
+
+
+def cascade(acts: Any, cases: Any, cuts: Any, unit_uusd: Any, tickers: int, calm: Mapping[int, cascades.Path] | None = None) -> dict[str, Any]:  # fmt: skip
+    """How liquidations spread; `calm` holds the paths of the same luck without liquidations, where that was run."""
+    forcing = cascades.force(cases, acts, calm)
+    waves = cascades.waves_table(acts, cases, cuts)
+    largest = sorted(
+        sorted(waves, key=lambda wave: -wave["liquidated_usd"])[:WAVES_TOLD], key=lambda wave: wave["first_us"]
+    )
+    spread = cascades.contagion(cases, acts, tickers)
+    after = None if cuts is None else cascades.first_after_s(acts, cuts)
+    return {
+        "waves": len(waves),
+        "largest_waves": [{"first_utc": utc(wave.pop("first_us")), **wave} for wave in largest],
+        "branching": cascades.branching(forcing),
+        "contagion_usd": spread.tolist(),
+        "contagion_share": cascades.spread_share(spread),
+        "first_adl_after_s": None if after is None else after[0],
+        "forced_trades_before_adl": None if after is None else after[1],
+        "deleveraging": None if cuts is None else cascades.deleveraging(acts, cuts, unit_uusd),
     }
 
 
@@ -271,7 +365,7 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
     if first is not None:
         at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
-        found.append(("first price", f"{_pct(first['pct'])} at {format_new_york_short(at_us)} New York, after {first['hours_without']:.0f} h without one"))  # fmt: skip
+        found.append(("first price", f"{_pct(first['pct'])} from {first['from']} at {format_new_york_short(at_us)} New York, after {first['hours_without']:.0f} h without one"))  # fmt: skip
     if rates["mean_bp"] is not None:
         found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
     stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items())

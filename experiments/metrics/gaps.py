@@ -1,13 +1,15 @@
-"""What happened while the stock's exchange was closed: how far the stock went, how far the perp knew, what the gap alone does."""
+"""What happened while the stock's exchange was closed: how far the stock went, how far the perp knew, what the gap alone does,
+and how much was missing afterwards."""
 
 from __future__ import annotations
 
+from math import ceil, log
 from typing import Any
 
 import numpy as np
 
 from offhours.experiments.metrics.welfare import Ledger
-from offhours.sim.market import accounts, margin
+from offhours.sim.market import accounts, clock, margin
 
 Array = np.ndarray[Any, Any]
 
@@ -52,6 +54,95 @@ def first_price(rows: Array, ticker: int, close_us: int, open_us: int) -> Array 
         return None
     row: Array = own[int(np.argmax(own["time_us"] - own["since_us"]))]
     return row
+
+
+def at_close_usd(bars: Array, ticker: int, close_us: int) -> float | None:
+    """The stock's price at a regular close, dollars: what first prices and gaps are told from. None where no bar has it."""
+    bar = _bar_at(bars, ticker, close_us)
+    return None if bar is None or not bar["stock_visible"] else float(bar["stock_usd"])
+
+
+def miss_pct(bars: Array, ticker: int, at_us: int, price_usd: float, tick_usd: float) -> float | None:
+    """Distance of a stock price from the perp a minute before it came, percent of the perp: what the perp had not known.
+
+    Its mid, or its mark where a side was empty. None where no bar lies before.
+    """
+    bar = _bar_at(bars, ticker, at_us - clock.MINUTE_US)
+    return None if bar is None else percent(_perp_ticks(bar) * tick_usd, price_usd)
+
+
+def half_width_pct(misses: Array, share: float = 0.95) -> float | None:
+    """Half-width around the perp before the open that covers a share of opens, percent: for the next one, too.
+
+    The ceil((n + 1) x share)-th smallest distance of n; None where n is too small to promise that share (19 for 95 %).
+    """
+    place = ceil((len(misses) + 1) * share)
+    return None if place > len(misses) or len(misses) == 0 else float(np.sort(np.abs(misses))[place - 1])
+
+
+AGREE_PCT, AGREE_MINUTES = 0.25, 5
+"""Mark and stock agree when they are no further apart than this for so many full minutes on end."""
+
+
+def minutes_apart(bars: Array, ticker: int, from_us: int, tick_usd: float) -> float | None:
+    """Minutes from a stock's first price until its mark agrees with it (AGREE_PCT). None where it never did."""
+    own = bars[(bars["ticker"] == ticker) & (bars["time_us"] >= from_us)]
+    apart = np.abs(100 * (own["mark_ticks"] * tick_usd / own["stock_usd"] - 1))
+    near = (apart <= AGREE_PCT) & (own["stock_visible"] == 1)
+    for place in range(len(own) - AGREE_MINUTES + 1):
+        if near[place : place + AGREE_MINUTES].all():
+            return (int(own["time_us"][place]) - from_us) / clock.MINUTE_US
+    return None
+
+
+def drawdown(worth: Array) -> float:
+    """Largest fall of a fund's worth from its highest before, in the unit given; 0 for one that only grew."""
+    return float((np.maximum.accumulate(worth) - worth).max()) if len(worth) else 0.0
+
+
+POT_LEAST = 30
+"""Fewer excesses than this do not tell the shape of a tail."""
+POT_SHARE = 0.1
+"""The part of all losses that counts as the tail."""
+
+
+def tail(losses: Array, level: float = 0.99) -> dict[str, Any]:
+    """A loss that is exceeded with probability 1 - level, and the expected loss beyond it (expected shortfall).
+
+    With at least POT_LEAST losses above the threshold, by the generalised Pareto law fitted to the excesses (peaks over
+    threshold): x_p = u + b / c [((n / k) (1 - p))^-c - 1] and ES = (x_p + b - c u) / (1 - c). With fewer, by counting: ES is
+    the mean of the largest n (1 - p) losses, the last one in part. None where a tail has no mean (c >= 1) or n (1 - p) < 1.
+    """
+    ordered = np.sort(np.asarray(losses, dtype=float))
+    n = len(ordered)
+    k = int(n * POT_SHARE)
+    found: dict[str, Any] = {"n": n, "level": level, "method": "counted", "quantile": None, "expected_shortfall": None}
+    if n == 0:
+        return found
+    threshold = float(ordered[n - k - 1]) if 0 < k < n else 0.0
+    excess = ordered[ordered > threshold] - threshold
+    if len(excess) >= POT_LEAST and 1.0 - level < len(excess) / n:
+        from scipy.stats import genpareto
+
+        shape, _, scale = genpareto.fit(excess, floc=0.0)
+        return found | {"method": "generalised Pareto"} | beyond(threshold, float(shape), float(scale), n, len(excess), level)  # fmt: skip
+    reach = n * (1.0 - level)
+    if reach >= 1.0 - 1e-9:
+        whole = int(reach + 1e-9)
+        part = reach - whole
+        largest = ordered[::-1]
+        partial = part * float(largest[whole]) if whole < n and part > 1e-9 else 0.0
+        found["quantile"] = float(largest[whole - 1])
+        found["expected_shortfall"] = (float(largest[:whole].sum()) + partial) / reach
+    return found
+
+
+def beyond(threshold: float, shape: float, scale: float, n: int, k: int, level: float) -> dict[str, float | None]:
+    """Quantile and expected shortfall of a generalised Pareto tail of k of n losses above a threshold."""
+    far = (n / k * (1.0 - level)) ** -shape
+    quantile = threshold + (scale / shape * (far - 1.0) if shape else -scale * log(n / k * (1.0 - level)))
+    mean = None if shape >= 1.0 else (quantile + scale - shape * threshold) / (1.0 - shape)
+    return {"quantile": quantile, "expected_shortfall": mean}
 
 
 def maintenance_uusd(notional_uusd: Array, tiers: Array, form: int) -> Array:

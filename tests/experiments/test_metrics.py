@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from offhours.experiments.compare import paired
-from offhours.experiments.metrics import funding, gaps, regime, solvency, welfare
+from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
+from offhours.experiments.tables import PHASES
 from offhours.sim.declare import spec_of
 from offhours.sim.market import accounts, bars, liquidation, margin, matching
 from offhours.sim.market import funding as funding_room
@@ -220,3 +221,276 @@ def test_one_pair_has_no_interval() -> None:
     """A difference of two single runs says nothing about luck."""
     row = paired("x", "USD", [(1, 2)])
     assert (row.difference, row.low, row.high, row.clear) == (1, None, None, False)
+
+
+# Funding and basis ---------------------------------------------------------------------------------------------------
+
+
+def test_moments_of_funding_by_hand() -> None:
+    """0, 0, 0, 4 bp: mean 1, variance 3 (of all), skew (3 (-1)^3 + 27) / 4 / 3^1.5 = 6 / 5.196, kurtosis (3 + 81) / 4 / 9 = 7/3."""
+    found = funding.stability(rates(0, 0, 0, 400_000)[0], 0, rates()[1])
+    assert found["std_bp"] == pytest.approx(2.0)
+    assert found["skew"] == pytest.approx(6 / 3**1.5)
+    assert found["excess_kurtosis"] == pytest.approx(7 / 3 - 3)
+    assert found["acf"] == {"1": None, "2": None, "8": None, "24": None}
+    assert found["share_at_interest"] is None
+
+
+def test_a_rate_that_swings_changes_its_sign_each_time() -> None:
+    """+1, -1 twelve times: sign changes always; at lag 1 eleven products of -1 over twelve of 1, at lag 2 ten of +1."""
+    swing = np.array([1, -1] * 6) * 100_000
+    found = funding.stability(rates(*swing)[0], 0, rates()[1])
+    assert found["sign_changes"] == 1.0
+    assert found["acf"]["1"] == pytest.approx(-11 / 12) and found["acf"]["2"] == pytest.approx(10 / 12)
+    assert funding.sign_changes(np.array([3, 0, 2, -1, 0, -5])) == pytest.approx(1 / 3)
+
+
+def test_who_paid_the_carry() -> None:
+    """100 lots of 0.1 share at $50 are $500: an hour at +12 bp costs longs $0.60, half an hour at -24 bp costs shorts $0.60."""
+    rows = np.zeros(90, dtype=spec_of(bars.bars).dtype)
+    rows["index_usd"], rows["interest_lots"] = 50.0, 100
+    rows["rate_ppb"][:60], rows["rate_ppb"][60:] = 1_200_000, -2_400_000
+    found = funding.carry(rows, 0, rates()[1], 100_000)
+    assert found == {
+        "longs_usd": pytest.approx(0.6),
+        "shorts_usd": pytest.approx(0.6),
+        "longs_net_usd": pytest.approx(0, abs=1e-12),
+    }
+
+
+def test_basis_by_phase() -> None:
+    """Perp mids of $10.10 and $9.90 around an index of $10: 1 % both ways in regular hours; asleep no stock to be beside."""
+    rows = np.zeros(4, dtype=spec_of(bars.bars).dtype)
+    rows["phase"], rows["stock_visible"] = [0, 0, 4, 4], [1, 1, 0, 0]
+    rows["index_usd"], rows["stock_usd"] = 10.0, 10.0
+    rows["perp_bid_ticks"], rows["perp_ask_ticks"] = [1009, 989, 1029, 0], [1011, 991, 1031, 1031]
+    found = basis.by_phase(rows, PHASES, 0.01)
+    assert found["over_index_pct"] == {"regular": pytest.approx(1.0), "weekend": pytest.approx(3.0)}
+    assert found["over_stock_pct"] == {"regular": pytest.approx(1.0)}
+
+
+def test_the_half_life_of_a_distance_that_halves_in_ten_minutes() -> None:
+    """Each minute 2^-0.1 of the one before; a distance kicked anew each hundred minutes, those minutes left out."""
+    one = 2.0 ** (-0.1 * np.arange(100))
+    values = np.concatenate((one, -one))
+    inside = np.ones(200, dtype=bool)
+    inside[100] = False
+    # The kick is left out, so that within each half the slope is exact; the two halves mirror each other.
+    found = basis.half_life_minutes(values, inside)
+    assert found == pytest.approx(10.0, rel=0.01)
+    assert basis.half_life_minutes(values[:20], inside[:20]) is None
+
+
+# Gaps ----------------------------------------------------------------------------------------------------------------
+
+
+def minutes(marks: list[int], stock: list[float], visible: list[int]) -> Any:
+    """Bars of ticker 0 from instant 0, a minute each; ticks of a cent."""
+    rows = np.zeros(len(marks), dtype=spec_of(bars.bars).dtype)
+    rows["time_us"] = np.arange(len(marks)) * 60_000_000
+    rows["mark_ticks"], rows["stock_usd"], rows["stock_visible"] = marks, stock, visible
+    return rows
+
+
+def test_mark_and_stock_agree_when_they_stay_near_for_five_minutes() -> None:
+    """Near at minute 1 for one minute only; from minute 4 on for good, two minutes after the first price."""
+    marks = [1000, 1000, 950, 950, 1001, 1002, 1000, 1000, 999]
+    rows = minutes(marks, [10.0] * 9, [0, 0] + [1] * 7)
+    assert gaps.minutes_apart(rows, 0, 120_000_000, 0.01) == 2.0
+    assert gaps.minutes_apart(rows[:6], 0, 120_000_000, 0.01) is None
+
+
+def test_what_the_perp_had_not_known() -> None:
+    """Its mark was $10.00 a minute before a price of $9.20: 8 % down."""
+    rows = minutes([1100, 1000, 920], [11.0, 11.0, 9.2], [0, 0, 1])
+    assert gaps.miss_pct(rows, 0, 120_000_000, 9.2, 0.01) == pytest.approx(-8.0)
+    assert gaps.miss_pct(rows, 0, 0, 9.2, 0.01) is None
+    assert gaps.at_close_usd(rows, 0, 120_000_000) == 9.2 and gaps.at_close_usd(rows, 0, 60_000_000) is None
+
+
+def test_a_half_width_that_covers_the_next_open_too() -> None:
+    """Of 19 misses the ceil(20 x .95) = 19th: the largest. Of 18 none can promise it. Of 39 the 38th."""
+    assert gaps.half_width_pct(np.arange(-19.0, 0.0)) == 19.0
+    assert gaps.half_width_pct(np.arange(18.0)) is None
+    assert gaps.half_width_pct(np.arange(39.0)) == 37.0
+
+
+def test_the_drawdown_of_a_fund() -> None:
+    """5, 9, 4, 6, 3, 12: from 9 to 3."""
+    assert gaps.drawdown(np.array([5, 9, 4, 6, 3, 12])) == 6.0 and gaps.drawdown(np.array([1, 2])) == 0.0
+
+
+@pytest.mark.parametrize(("level", "quantile", "shortfall"), [(0.99, 27.28488, 58.2109), (0.999, 94.28955, 191.3697), (0.9999, 304.62444, 609.3695)])  # fmt: skip
+def test_the_tail_of_danish_fires(level: float, quantile: float, shortfall: float) -> None:
+    """2,167 fire losses, 109 above 10 million kroner, xi .4968062, beta 6.9745513: the output of R's evir (McNeil 1997)."""
+    found = gaps.beyond(10.0, 0.4968062, 6.9745513, 2167, 109, level)
+    assert found["quantile"] == pytest.approx(quantile, rel=1e-5)
+    assert found["expected_shortfall"] == pytest.approx(shortfall, rel=1e-5)
+
+
+def test_a_tail_by_counting() -> None:
+    """Of 10 losses 0 .. 9 the worst fifth is 9 and 8: mean 8.5; a quarter is 2.5 of them: (9 + 8 + 7 / 2) / 2.5 = 8.2."""
+    losses = np.arange(10.0)
+    assert gaps.tail(losses, 0.8) == {"n": 10, "level": 0.8, "method": "counted", "quantile": 8.0, "expected_shortfall": pytest.approx(8.5)}  # fmt: skip
+    assert gaps.tail(losses, 0.75)["expected_shortfall"] == pytest.approx(8.2)
+    assert gaps.tail(losses, 0.99)["expected_shortfall"] is None and gaps.tail(np.zeros(0))["n"] == 0
+
+
+def test_a_tail_by_its_law() -> None:
+    """2,000 quantiles of the Pareto law with xi = 0.25, beta = 1: ES(99 %) = (x + 1) / 0.75 with x = 4 (100^.25 - 1)."""
+    losses = 4.0 * ((1.0 - (np.arange(2000) + 0.5) / 2000) ** -0.25 - 1.0)
+    found = gaps.tail(losses)
+    exact = 4.0 * (100**0.25 - 1.0)
+    assert found["method"] == "generalised Pareto" and found["n"] == 2000
+    assert found["quantile"] == pytest.approx(exact, rel=0.02)
+    assert found["expected_shortfall"] == pytest.approx((exact + 1.0) / 0.75, rel=0.05)
+
+
+# Cascades ------------------------------------------------------------------------------------------------------------
+
+S = 1_000_000
+CASE_EVENTS = np.dtype([("time_us", "i8"), ("account", "i8"), ("ticker", "i8"), ("event", "i8"), ("mark_ticks", "i8"), ("index_ticks", "i8")])  # fmt: skip
+CENT = np.array([0.01, 0.01])
+
+
+def forced(*rows: tuple[float, int, int, int, int, int]) -> Any:
+    """Forced trades: second, account, ticker, lots (positive: a long was closed), dollars, mark in cents."""
+    events = np.zeros(len(rows), dtype=spec_of(liquidation.liquidation_events).dtype)
+    for event, (second, account, ticker, lots, dollars, mark) in zip(events, rows):
+        event["time_us"], event["account"], event["ticker"] = round(second * S), account, ticker
+        event["stage"], event["lots"], event["value_uusd"], event["mark_ticks"] = 1, lots, dollars * 10**6, mark
+    return events
+
+
+def opened(*rows: tuple[float, int, int, int, int]) -> Any:
+    """Openings of cases: second, account, ticker, mark and index in cents."""
+    events = np.zeros(len(rows), dtype=CASE_EVENTS)
+    for event, (second, account, ticker, mark, index) in zip(events, rows):
+        event["time_us"], event["account"], event["ticker"] = round(second * S), account, ticker
+        event["event"], event["mark_ticks"], event["index_ticks"] = cascades.OPENED, mark, index
+    return events
+
+
+STORY = forced(
+    (10.1, 1, 0, 5, 600, 1000), (11.1, 1, 0, 5, 200, 990), (12.1, 2, 0, 5, 200, 980), (13.1, 3, 0, 5, 100, 970),
+    (13.1, 4, 0, -5, 50, 970), (13.1, 5, 1, 5, 70, 500), (30.1, 6, 0, 5, 300, 960), (31.1, 7, 0, 5, 100, 965),
+)  # fmt: skip
+"""Two waves: account 1 is liquidated by news and pushes 2, both push 3; 4 is short and 5 in another ticker, so neither is
+forced by them; after a pause 6 begins a wave, and 7 follows though the mark has risen."""
+OPENINGS = opened((10, 1, 0, 1000, 1000), (12, 2, 0, 980, 990), (13, 3, 0, 970, 980), (13, 4, 0, 970, 980), (13, 5, 1, 500, 500), (30, 6, 0, 960, 965), (31, 7, 0, 965, 965))  # fmt: skip
+
+
+def story(calm: Any = None) -> tuple[Any, Any, Any]:
+    acts = cascades.acts_of(STORY)
+    cases = cascades.cases_of(acts, OPENINGS, CENT, CENT)
+    return cases, acts, cascades.force(cases, acts, calm)
+
+
+def test_waves_end_with_a_pause_of_five_seconds() -> None:
+    """5 s apart is one wave, a little more is two."""
+    assert cascades.wave_numbers(np.array([0, 5 * S, 10 * S + 1, 11 * S])).tolist() == [0, 0, 1, 1]
+    cases, acts, _ = story()
+    first, second = cascades.waves_table(acts, cases)
+    assert (first["seconds"], first["cases"], first["liquidated_usd"], first["adl_usd"]) == (3.0, 5, 1220.0, None)
+    assert (second["seconds"], second["cases"], second["liquidated_usd"]) == (1.0, 2, 400.0)
+
+
+def test_who_was_forced_by_others() -> None:
+    """Two of seven cases: 2 and 3. Of the move beyond the first trade, the index took half for 2 and two thirds for 3."""
+    cases, _, found = story()
+    assert cases["account"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert found.forced.tolist() == [False, True, True, False, False, False, False]
+    assert found.wave.tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert found.token_share[1:3] == pytest.approx([0.5, 2 / 3])
+    told = cascades.branching(found, repair_share=0.2)
+    assert told["ratio"] == pytest.approx(2 / 7) and told["standard_error"] == pytest.approx((2 / 7 * 5 / 7 / 5) ** 0.5)
+    assert told["by_path"]["token book"] == pytest.approx(2 / 7 * 0.8 * (0.5 + 2 / 3) / 2)
+    assert sum(told["by_path"].values()) == pytest.approx(2 / 7)
+    assert cascades.branching(found)["by_path"]["broken hedge"] is None
+
+
+def test_what_the_news_would_have_done_by_then_is_not_forced() -> None:
+    """Without liquidations the mark stood at $9.80 in that minute: enough for 2, not for 3, whom $0.10 more pushed."""
+    path = cascades.Path(np.array([0, 60 * S]), np.array([9.9, 9.8]), np.array([9.9, 9.85]))
+    _, _, found = story({0: path, 1: path})
+    assert found.forced.tolist() == [False, False, True, False, False, False, False]
+    # Beyond $9.80 and its index of $9.85: index $0.05, and the distance from it went from -0.05 to -0.10.
+    assert found.token_share[2] == pytest.approx(0.5)
+    assert found.beside_calm
+
+
+def test_cases_without_their_table_begin_with_an_account_s_first_trade() -> None:
+    """Trades of account 1 a second apart are one case; a trade two minutes later is another."""
+    acts = cascades.acts_of(
+        forced((1, 1, 0, 5, 10, 1000), (2, 1, 0, 5, 10, 990), (122.5, 1, 0, 5, 10, 980), (3, 1, -1, 0, 0, 0))
+    )
+    cases = cascades.cases_of(acts, None, CENT, CENT)
+    assert cases["time_us"].tolist() == [S, round(122.5 * S)] and cases["value_uusd"].tolist() == [20 * S, 10 * S]
+    assert np.isnan(cases["index_usd"]).all()
+    acts = cascades.acts_of(STORY)
+    told = cascades.branching(cascades.force(cascades.cases_of(acts, None, CENT, CENT), acts))
+    assert told["forced"] == 2 and set(told["by_path"].values()) == {None}
+
+
+def test_the_graph_of_who_forced_whom() -> None:
+    """2 was forced by 1 alone; 3 by 1 with $800 and 2 with $200 of the $1,000 before it."""
+    cases, acts, found = story()
+    drawn = cascades.graph(cases, acts, found)
+    assert {(a, b): pytest.approx(of["share"]) for a, b, of in drawn.edges(data=True)} == {(0, 1): 1.0, (0, 2): 0.8, (1, 2): 0.2}  # fmt: skip
+    assert sorted(n for n, of in drawn.nodes(data=True) if of["forced"]) == [1, 2]
+    assert set(cascades.graph(cases, acts, found, most=2).nodes) == {0, 5}
+
+
+def test_contagion_between_tickers() -> None:
+    """An account whose heaviest ticker is 0 sold $60 of it and $40 of ticker 1: $40 of all $110 spread."""
+    acts = cascades.acts_of(forced((1, 1, 0, 5, 60, 1000), (2, 1, 1, 5, 40, 500), (3, 2, 1, 5, 10, 490)))
+    cases = cascades.cases_of(acts, opened((1, 1, 0, 1000, 1000), (3, 2, 1, 490, 490)), CENT, CENT)
+    matrix = cascades.contagion(cases, acts, 2)
+    assert matrix.tolist() == [[60.0, 40.0], [0.0, 10.0]]
+    assert cascades.spread_share(matrix) == pytest.approx(40 / 110)
+
+
+def test_gini() -> None:
+    """All the same: 0. One of four has it all: 3/4. 1, 2, 3: (2 x (1 x 1 + 2 x 2 + 3 x 3) - 4 x 6) / (3 x 6) = 4 / 18."""
+    assert cascades.gini(np.array([2, 2, 2])) == pytest.approx(0.0)
+    assert cascades.gini(np.array([0, 0, 0, 5])) == pytest.approx(0.75)
+    assert cascades.gini(np.array([3, 1, 2])) == pytest.approx(4 / 18) and cascades.gini(np.zeros(3)) is None
+
+
+CUTS = np.dtype(
+    [(name, "i8") for name in ("time_us", "ticker", "for_account", "account", "rank", "candidates", "lots", "value_uusd", "mark_ticks", "equity_uusd", "notional_uusd", "profit_uusd", "gross_uusd", "token_ushares")]
+)  # fmt: skip
+
+
+def test_what_auto_deleverage_took() -> None:
+    """Account 1, long, is bankrupt by $30 at a mark of $9.00. Shorts 8 and 9 buy back 100 lots of a share at $9.30 together.
+
+    They lose $0.30 a share against the mark: 75 + 25 shares, $22.50 + $7.50 = $30, what was needed. Profits were $100 and $20:
+    the largest left is 100 - 22.50 = 77.50; over the $30 taken 2.583; one deficit, so both ratios agree. 9 held 25 tokens.
+    """
+    cuts = np.zeros(2, dtype=CUTS)
+    cuts["time_us"], cuts["for_account"], cuts["account"] = 20 * S, 1, [8, 9]
+    cuts["lots"], cuts["mark_ticks"], cuts["value_uusd"] = [-75, -25], 900, [697_500_000, 232_500_000]
+    cuts["notional_uusd"], cuts["profit_uusd"] = [900_000_000, 225_000_000], [100_000_000, 20_000_000]
+    cuts["token_ushares"] = [0, 25_000_000]
+    acts = forced((18, 1, 0, 10, 500, 950), (20, 1, 0, 100, 930, 900))
+    acts["equity_uusd"][1] = -30_000_000
+    found = cascades.deleveraging(acts, cuts, np.array([10_000]))
+    assert found == {
+        "waves": 1,
+        "largest_cut": pytest.approx(1.0),
+        "gini": pytest.approx(0.25),
+        "top_share": pytest.approx(0.75),
+        "ptsr": pytest.approx(77.5 / 30),
+        "pmr": pytest.approx(77.5 / 30),
+        "needed_usd": 30.0,
+        "taken_usd": 30.0,
+        "overshoot_usd": 0.0,
+        "hedges_broken": 1,
+        "hedges_broken_usd": 232.5,
+    }
+    assert cascades.first_after_s(acts, cuts) == (2.0, 1)
+    assert (
+        cascades.deleveraging(acts, cuts[:0], np.array([10_000])) is None
+        and cascades.first_after_s(acts, cuts[:0]) is None
+    )

@@ -1,0 +1,390 @@
+"""How liquidations spread: waves, who was forced by whose price impact, and what auto-deleverage took from whom.
+
+**Who forced whom.** A case is an account's liquidation from its opening to its end. Forced trades with less than a pause
+(five seconds) between them are one wave. A case was *forced by others* where
+
+1. others' forced trades of the same ticker and side came before it in its wave,
+2. its mark when it opened was beyond the mark at the first of them, and
+3. where the same luck was also run without liquidations: the mark there had not come as far in that minute.
+
+All other cases are *news*. The forcing is shared among the trades of rule 1 by their dollars. Without the run of rule 3
+everything that moved the mark within a wave counts as forced, and the branching ratio is an upper bound.
+
+The path is read from what moved beyond the first of the trades (with rule 3: beyond the market without liquidations): the
+index, through the token book; or the mark's distance from the index, through the perp book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offhours.sim.market import clock
+
+if TYPE_CHECKING:
+    import networkx
+
+Array = np.ndarray[Any, Any]
+
+PAUSE_US = 5 * clock.SECOND_US
+"""Forced trades further apart than this belong to two waves (the pause of published tables of 10 October 2025)."""
+OPENED = 1
+"""The code of a case's opening in the table of cases."""
+APART_US = clock.MINUTE_US
+"""Where no table of cases was recorded, trades of an account further apart than this are two cases."""
+
+CASES = np.dtype(
+    [("time_us", "i8"), ("end_us", "i8"), ("account", "i8"), ("ticker", "i8"), ("side", "i8"), ("mark_usd", "f8"), ("index_usd", "f8"), ("value_uusd", "i8")]
+)  # fmt: skip
+"""A case: opening and last trade, whose, its heaviest ticker, the side taken apart (1 long), mark and index (NaN where not
+recorded) when it opened, dollars closed."""
+
+
+def acts_of(liquidations: Array) -> Array:
+    """The rows of a liquidation table that closed something, by time."""
+    acts = liquidations[(liquidations["ticker"] >= 0) & (liquidations["lots"] != 0)]
+    return np.asarray(acts[np.argsort(acts["time_us"], kind="stable")])
+
+
+def wave_numbers(times_us: Array, pause_us: int = PAUSE_US) -> Array:
+    """The wave that each of some rising instants belongs to, from 0."""
+    if len(times_us) == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.concatenate(([0], np.cumsum(np.diff(times_us) > pause_us)))
+
+
+def cases_of(acts: Array, events: Array | None, tick_usd: Array, token_tick_usd: Array) -> Array:
+    """Cases in the order of their opening, from the table of cases where there is one, else from the forced trades.
+
+    `acts` are those of :func:`acts_of`; the ticks are those of each ticker's perp and token book, dollars.
+    """
+    found: list[tuple[Any, ...]] = []
+    for own in _by_account(acts):
+        if events is None or len(events) == 0:
+            parts = np.split(own, np.flatnonzero(np.diff(own["time_us"]) > APART_US) + 1)
+            for part in parts:
+                mark_usd = part["mark_ticks"][0] * tick_usd[part["ticker"][0]]
+                found.append(_case(int(part["time_us"][0]), part, int(part["ticker"][0]), float(mark_usd), np.nan))
+            continue
+        opened = events[(events["account"] == own["account"][0]) & (events["event"] == OPENED)]
+        begins = np.searchsorted(own["time_us"], opened["time_us"])
+        for row, part in zip(opened, np.split(own, begins)[1:]):
+            if len(part):
+                ticker = int(row["ticker"])
+                index_usd = float(row["index_ticks"] * token_tick_usd[ticker])
+                found.append(_case(int(row["time_us"]), part, ticker, float(row["mark_ticks"] * tick_usd[ticker]), index_usd))  # fmt: skip
+    return np.sort(np.array(found, dtype=CASES), order=["time_us", "account"])
+
+
+def _by_account(acts: Array) -> list[Array]:
+    order = np.argsort(acts["account"], kind="stable")
+    parts = np.split(acts[order], np.flatnonzero(np.diff(acts["account"][order])) + 1)
+    return [part for part in parts if len(part)]
+
+
+def _case(time_us: int, acts: Array, ticker: int, mark_usd: float, index_usd: float) -> tuple[Any, ...]:
+    own = acts[acts["ticker"] == ticker]
+    side = 1 if (own if len(own) else acts)["lots"][0] > 0 else -1
+    value_uusd = int(np.abs(acts["value_uusd"]).sum())
+    return time_us, int(acts["time_us"][-1]), int(acts["account"][0]), ticker, side, mark_usd, index_usd, value_uusd
+
+
+# Who forced whom -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Path:
+    """A ticker's marks and indices at rising instants, dollars."""
+
+    time_us: Array
+    mark_usd: Array
+    index_usd: Array
+
+    def worst(self, time_us: int, side: int) -> tuple[float, float]:
+        """Mark and index at the full minute before or after an instant, where the mark is worse for a side (1: longs)."""
+        after = min(int(np.searchsorted(self.time_us, time_us)), len(self.time_us) - 1)
+        before = max(0, after - 1)
+        place = before if side * self.mark_usd[before] <= side * self.mark_usd[after] else after
+        return float(self.mark_usd[place]), float(self.index_usd[place])
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """What the rule at the head of this file says of each case."""
+
+    forced: Array
+    """Whether it was forced by others."""
+    wave: Array
+    """The wave it opened in."""
+    token_share: Array
+    """Share of what forced it that came through the index; NaN where not known or not forced."""
+    beside_calm: bool
+    """Whether rule 3 could be applied; without it the ratio is an upper bound."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Branching ratio: the share of cases that others forced, which is what a case forces on average. None without cases."""
+        return float(self.forced.mean()) if len(self.forced) else None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the ratio n over R cascades of Borel's law: sqrt(n (1 - n) / R). None without cases."""
+        n, roots = self.ratio, int((~self.forced).sum())
+        return None if n is None or roots == 0 else float(np.sqrt(n * (1 - n) / roots))
+
+
+def force(cases: Array, acts: Array, calm: Mapping[int, Path] | None = None) -> Forcing:
+    """Apply the rule of this file's head. `calm` holds each ticker's path on the same luck without liquidations."""
+    waves = wave_numbers(acts["time_us"])
+    wave = wave_at(acts["time_us"], waves, cases["time_us"])
+    forced, share = np.zeros(len(cases), dtype=bool), np.full(len(cases), np.nan)
+    places = _places(acts, waves)
+    marks = _first_marks(cases, acts)
+    for number, case in enumerate(cases):
+        time_us, side = int(case["time_us"]), int(case["side"])
+        rows = _before(acts, places, case, int(wave[number]))
+        if len(rows) == 0:
+            continue
+        beyond_usd, index_usd = next(filter(None, map(marks, rows)), (np.nan, np.nan))
+        if np.isnan(beyond_usd) or side * (case["mark_usd"] - beyond_usd) >= 0:
+            continue
+        if calm is not None:
+            beyond_usd, index_usd = calm[int(case["ticker"])].worst(time_us, side)
+            if side * (case["mark_usd"] - beyond_usd) >= 0:
+                continue
+        forced[number] = True
+        token = max(0.0, side * (index_usd - case["index_usd"]))
+        perp = max(0.0, side * ((beyond_usd - index_usd) - (case["mark_usd"] - case["index_usd"])))
+        share[number] = token / (token + perp) if token + perp > 0 else np.nan
+    return Forcing(forced, wave, share, calm is not None)
+
+
+def wave_at(times_us: Array, waves: Array, at_us: Array) -> Array:
+    """The wave that is still going on at some instants, or the one that begins next; -1 where there is neither."""
+    if len(times_us) == 0:
+        return np.full(len(at_us), -1, dtype=np.int64)
+    after = np.searchsorted(times_us, at_us)
+    before = np.maximum(after - 1, 0)
+    going_on = (after > 0) & ((at_us - times_us[before] <= PAUSE_US) | (after == len(times_us)))
+    return np.asarray(np.where(going_on, waves[before], waves[np.minimum(after, len(times_us) - 1)]))
+
+
+def _places(acts: Array, waves: Array) -> dict[tuple[int, int, int], Array]:
+    """Rows of forced trades by ticker, side and wave."""
+    found: dict[tuple[int, int, int], list[int]] = {}
+    for row, (ticker, side, wave) in enumerate(zip(acts["ticker"], np.sign(acts["lots"]), waves)):
+        found.setdefault((int(ticker), int(side), int(wave)), []).append(row)
+    return {key: np.array(rows) for key, rows in found.items()}
+
+
+def _before(acts: Array, places: Mapping[tuple[int, int, int], Array], case: Array, wave: int) -> Array:
+    """Rows of others' forced trades of a case's ticker and side before it in its wave (rule 1)."""
+    rows = places.get((int(case["ticker"]), int(case["side"]), wave))
+    if rows is None:
+        return np.zeros(0, dtype=np.int64)
+    rows = rows[: int(np.searchsorted(acts["time_us"][rows], case["time_us"]))]
+    return np.asarray(rows[acts["account"][rows] != case["account"]])
+
+
+def _first_marks(cases: Array, acts: Array) -> Callable[[int], tuple[float, float] | None]:
+    """Mark and index when the case of a forced trade opened; None where that was before the measured time."""
+    of_account: dict[int, list[int]] = {}
+    for number, account in enumerate(cases["account"]):
+        of_account.setdefault(int(account), []).append(number)
+
+    def marks(row: int) -> tuple[float, float] | None:
+        own = [n for n in of_account.get(int(acts["account"][row]), ()) if cases["time_us"][n] <= acts["time_us"][row]]
+        return (float(cases["mark_usd"][own[-1]]), float(cases["index_usd"][own[-1]])) if own else None
+
+    return marks
+
+
+def branching(forcing: Forcing, repair_share: float | None = None) -> dict[str, Any]:
+    """Branching ratio with its standard error, by path, as it stands in a summary.
+
+    `repair_share` is the share of repair orders in the dollars that forced and repair orders traded together: what a broken
+    hedge's repair moved is taken out of both books' shares by it. Paths are null where the index was not recorded.
+    """
+    ratio, known = forcing.ratio, forcing.token_share[np.isfinite(forcing.token_share)]
+    by_path: dict[str, float | None] = {"perp book": None, "token book": None, "broken hedge": None}
+    if ratio is not None and (len(known) or ratio == 0.0):
+        token = float(known.mean()) if len(known) else 0.0
+        hedge = repair_share or 0.0
+        own = ratio * (1.0 - hedge)
+        by_path = {
+            "perp book": own * (1.0 - token),
+            "token book": own * token,
+            "broken hedge": None if repair_share is None else ratio * hedge,
+        }
+    return {
+        "cases": len(forcing.forced),
+        "forced": int(forcing.forced.sum()),
+        "ratio": ratio,
+        "standard_error": forcing.standard_error,
+        "by_path": by_path,
+        "beside_calm": forcing.beside_calm,
+    }
+
+
+def waves_table(acts: Array, cases: Array, cuts: Array | None = None) -> list[dict[str, Any]]:
+    """Each wave: when, how long, cases, accounts, dollars liquidated, dollars of winners closed by ADL (None: no such table)."""
+    numbers = wave_numbers(acts["time_us"])
+    opened = wave_at(acts["time_us"], numbers, cases["time_us"])
+    found = []
+    for wave in range(int(numbers[-1]) + 1 if len(numbers) else 0):
+        own = acts[numbers == wave]
+        first_us, last_us = int(own["time_us"][0]), int(own["time_us"][-1])
+        closed = None
+        if cuts is not None:
+            inside = (cuts["time_us"] >= first_us) & (cuts["time_us"] <= last_us + PAUSE_US)
+            closed = int(np.abs(cuts["value_uusd"][inside]).sum()) / 1e6
+        found.append(
+            {
+                "first_us": first_us,
+                "seconds": (last_us - first_us) / 1e6,
+                "cases": int((opened == wave).sum()),
+                "accounts": len(np.unique(own["account"])),
+                "liquidated_usd": int(np.abs(own["value_uusd"]).sum()) / 1e6,
+                "adl_usd": closed,
+            }
+        )
+    return found
+
+
+def contagion(cases: Array, acts: Array, tickers: int) -> Array:
+    """Dollars closed in each ticker (column) by cases whose heaviest ticker was another (row), or the same (diagonal)."""
+    found = np.zeros((tickers, tickers))
+    begins: dict[int, list[tuple[int, int]]] = {}
+    for case in cases:
+        begins.setdefault(int(case["account"]), []).append((int(case["time_us"]), int(case["ticker"])))
+    for act in acts:
+        own = [ticker for time_us, ticker in begins.get(int(act["account"]), ()) if time_us <= act["time_us"]]
+        if own:
+            found[own[-1], int(act["ticker"])] += abs(int(act["value_uusd"])) / 1e6
+    return found
+
+
+def spread_share(matrix: Array) -> float | None:
+    """Share of liquidated dollars that were not in the heaviest ticker of their account. None where there were none."""
+    total = float(matrix.sum())
+    return None if total == 0.0 else 1.0 - float(np.trace(matrix)) / total
+
+
+# The cascade as a graph ----------------------------------------------------------------------------------------------
+
+
+def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60) -> networkx.DiGraph:
+    """Who was forced by whose price impact: the largest cases, and an edge from each that forced to each that was forced.
+
+    A node is a case's number, with its row's fields and `forced`; an edge has `share`, the forcing case's part in the dollars
+    that came before. Parts of cases that are not drawn are left out, so that shares into a node sum to at most one.
+    """
+    import networkx
+
+    largest = np.sort(np.argsort(-cases["value_uusd"], kind="stable")[:most])
+    found = networkx.DiGraph()
+    accounts: dict[int, list[int]] = {}
+    for number in largest:
+        case = cases[number]
+        fields = {name: case[name].item() for name in CASES.names or ()}
+        found.add_node(int(number), forced=bool(forcing.forced[number]), **fields)
+        accounts.setdefault(int(case["account"]), []).append(int(number))
+    places = _places(acts, wave_numbers(acts["time_us"]))
+    for number in largest[forcing.forced[largest]]:
+        rows = _before(acts, places, cases[number], int(forcing.wave[number]))
+        value = np.abs(acts["value_uusd"][rows]).astype(float)
+        for row, part in zip(rows, value / value.sum()):
+            own = [
+                n for n in accounts.get(int(acts["account"][row]), ()) if cases["time_us"][n] <= acts["time_us"][row]
+            ]
+            if own:
+                before = found.get_edge_data(own[-1], int(number), {"share": 0.0})["share"]
+                found.add_edge(own[-1], int(number), share=before + float(part))
+    return found
+
+
+# Auto-deleverage -----------------------------------------------------------------------------------------------------
+
+
+def first_after_s(acts: Array, cuts: Array) -> tuple[float, int] | None:
+    """Seconds from the first liquidation to the first ADL, and how many forced trades came before it. None without ADL."""
+    if len(acts) == 0 or len(cuts) == 0:
+        return None
+    at_us = int(cuts["time_us"].min())
+    return (at_us - int(acts["time_us"][0])) / 1e6, int((acts["time_us"] < at_us).sum())
+
+
+def gini(values: Array) -> float | None:
+    """Gini coefficient of what each of several accounts lost: 0 all the same, near 1 one has it all. None without any."""
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n, total = len(ordered), float(ordered.sum())
+    if n == 0 or total <= 0:
+        return None
+    return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * total))
+
+
+def taken_uusd(cuts: Array, unit_uusd: Array) -> Array:
+    """What each cut took at the mark: dollars between the mark and its price, to the reduced account's loss (micro)."""
+    at_mark = cuts["lots"] * cuts["mark_ticks"] * unit_uusd[cuts["ticker"]]
+    return np.asarray(np.sign(cuts["lots"]) * (np.abs(at_mark) - np.abs(cuts["value_uusd"])))
+
+
+def needed_uusd(liquidations: Array, cuts: Array) -> dict[int, int]:
+    """Deficit that ADL had to meet, by liquidated account: its negative equity when the first of its cuts came (micro)."""
+    found: dict[int, int] = {}
+    for account in np.unique(cuts["for_account"]):
+        at_us = int(cuts["time_us"][cuts["for_account"] == account].min())
+        own = liquidations[(liquidations["account"] == account) & (liquidations["time_us"] == at_us)]
+        own = own[own["ticker"] >= 0]
+        found[int(account)] = max(0, -int(own["equity_uusd"][0])) if len(own) else 0
+    return found
+
+
+def deleveraging(liquidations: Array, cuts: Array, unit_uusd: Array) -> dict[str, Any] | None:
+    """What ADL took, from how few, and against which need. None where nobody was reduced.
+
+    PTSR and PMR are those of Chitra (arXiv 2512.01112): the largest profit that is left to a winner over what was taken, and
+    over the part of the largest deficit that was met, per wave, and of these the mean. Profits of winners that no cut reached
+    are not recorded, so both are taken over those that were cut. Overshoot is what was taken at the mark less the deficits.
+    """
+    if len(cuts) == 0:
+        return None
+    taken = taken_uusd(cuts, unit_uusd)
+    needed = needed_uusd(liquidations, cuts)
+    size = np.abs(cuts["lots"] * cuts["mark_ticks"] * unit_uusd[cuts["ticker"]])
+    share = size / np.maximum(1, cuts["notional_uusd"])
+    by_account = np.bincount(np.unique(cuts["account"], return_inverse=True)[1], weights=np.abs(cuts["value_uusd"]))
+    hedged = np.sign(cuts["lots"]) * np.sign(cuts["token_ushares"]) < 0
+    order = np.argsort(cuts["time_us"], kind="stable")
+    cuts, taken = cuts[order], taken[order]
+    waves = wave_numbers(cuts["time_us"])
+    ptsr: list[float] = []
+    pmr: list[float] = []
+    seen: set[int] = set()
+    for wave in range(int(waves[-1]) + 1):
+        inside = waves == wave
+        met = float(taken[inside].sum())
+        left = np.maximum(0, np.maximum(0, cuts["profit_uusd"][inside]) - np.maximum(0, taken[inside])).max()
+        deficits = [needed[int(a)] for a in np.unique(cuts["for_account"][inside]) if int(a) not in seen]
+        seen |= {int(a) for a in np.unique(cuts["for_account"][inside])}
+        if met > 0:
+            ptsr.append(float(left) / met)
+            if sum(deficits) > 0:
+                pmr.append(float(left) / (met / sum(deficits) * max(deficits)))
+    whole_need, whole_taken = sum(needed.values()), int(taken.sum())
+    return {
+        "waves": int(waves[-1]) + 1,
+        "largest_cut": float(share.max()),
+        "gini": gini(by_account),
+        "top_share": float(by_account.max() / by_account.sum()) if by_account.sum() else None,
+        "ptsr": float(np.mean(ptsr)) if ptsr else None,
+        "pmr": float(np.mean(pmr)) if pmr else None,
+        "needed_usd": whole_need / 1e6,
+        "taken_usd": whole_taken / 1e6,
+        "overshoot_usd": (whole_taken - whole_need) / 1e6,
+        "hedges_broken": len(np.unique(cuts["account"][hedged[order]])),
+        "hedges_broken_usd": int(np.abs(cuts["value_uusd"][hedged[order]]).sum()) / 1e6,
+    }

@@ -227,7 +227,7 @@ def read_layer(
             for name, own in value.items():
                 check_ticker(name, all_tickers, file, "asset")
                 walk(own, "", name)
-        elif isinstance(value, Mapping) and key not in ("sources", "margin_class"):
+        elif isinstance(value, Mapping) and key not in ("sources", "margin_class", "calculator", "facts"):
             walk({key: value}, "", ticker)
     return found
 
@@ -318,6 +318,11 @@ def read_venue(name: str) -> Venue:
         raise Mistake(file, "effective", plain_text(effective), "a rulebook is dated: effective = 2026-04-29")
     title = str(document.get("title", document.get("name", name)))
     return Venue(str(document.get("name", name)), title, effective, file, document, document.get("sources", {}))
+
+
+def runs(venue: Venue) -> bool:
+    """Whether a market can run by a rulebook: it is one of perps (``kind = "perp"``, the default), not formulas or spot only."""
+    return str(venue.document.get("kind", "perp")) == "perp"
 
 
 def read_asset(ticker: str) -> dict[str, Any]:
@@ -466,6 +471,9 @@ def resolve(
     `classes` are margin classes besides the venue's own. Raises :class:`Mistake`.
     """
     venue = read_venue(venue) if isinstance(venue, str) else venue
+    if not runs(venue):
+        allowed = f"{venue.title} is known by its {venue.document['kind']} only, for the calculator and `venues diff`"
+        raise Mistake(venue.file, "kind", str(venue.document["kind"]), f"no market runs by it: {allowed}")
     known_tickers = tuple(all_tickers if all_tickers is not None else tickers())
     for ticker in tickers_used:
         check_ticker(ticker, known_tickers, venue.file, "tickers")

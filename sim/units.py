@@ -360,3 +360,30 @@ def write(value: int | float, unit: str, instrument: Instrument | None = None, c
 def bare_name(column: str, unit: str) -> str:
     """The name people use for a column: without the unit at its end (``cap_ppb`` is ``cap``)."""
     return column if unit == "choice" else column.removesuffix(UNITS[unit].suffix)
+
+
+def read_exact(text: str, kind: str) -> Fraction:
+    """`text` as an exact number of ordinary units, however fine; :class:`UnitError` where it is none.
+
+    For a calculator, which keeps nothing in whole pieces: "price" and "money" in dollars, "rate" as a share of one, "hours",
+    "leverage", and "number" or "size" (a unit's name behind a size is passed over).
+    """
+    cleaned = _clean(text)
+    if kind in ("price", "money"):
+        return _dollars(cleaned, "an amount of dollars; write like '$10,000' or '248.37'")
+    if kind == "hours":
+        return Fraction(int(_read_us(cleaned, None)), _DURATIONS["h"])
+    number, word = _quantity(cleaned) or (None, "")
+    if kind == "rate":
+        if number is None or word not in _RATES:
+            _read_ppb(cleaned, None)
+            return Fraction(0)
+        return number * _RATES[word] / _RATES["%"] / 100
+    if kind == "leverage" and number is not None and word in ("", "x", "X", "×"):
+        return number
+    if kind == "size" and number is not None and re.fullmatch(r"[A-Za-z]*", word):
+        return number
+    if kind == "number" and number is not None and word in _SCALES:
+        return number * _SCALES[word]
+    example = {"leverage": "10x", "size": "0.25"}.get(kind, "1,000")
+    raise UnitError(f"'{text}' is not a {kind}; write like '{example}'")

@@ -193,3 +193,135 @@ def turn(world: World, ticker: int) -> None:
 def due_minute(now_us: int) -> int:
     """1 at a full minute."""
     return 1 if now_us % MINUTE_US == 0 else 0
+
+
+# Formulas of venues ---------------------------------------------------------------------------------------------------
+#
+# Plain functions of numbers, exact where fractions go in: rates and premiums are shares of one, prices are dollars. A positive
+# rate is paid by longs.
+
+
+def interest_of_currencies(quote: float, base: float, intervals: float) -> float:
+    """Interest part of funding: what borrowing the quote costs more than the base, per interval (BitMEX)."""
+    return (quote - base) / intervals
+
+
+def two_sided_rate(premium: float, free: float) -> float:
+    """Funding that is nothing for premiums within `free` either way, and what is beyond it outside (Deribit)."""
+    return max(free, premium) + min(-free, premium)
+
+
+def held_spread(mark_average: float, oracle_average: float, part: float) -> float:
+    """Spread of two averages, at most a part of the oracle's either way (Drift v2)."""
+    most = oracle_average * part
+    return min(max(mark_average - oracle_average, -most), most)
+
+
+def spread_funding(spread: float, oracle_average: float, offset: float, periods: float) -> float:
+    """Dollars a unit pays in one of `periods` a day: the spread and an offset of the oracle price (Drift v2)."""
+    return (spread + oracle_average * offset) / periods
+
+
+def larger_side_rate(factor: float, imbalance_raised: float, open_interest: float) -> float:
+    """Rate a second that the larger side pays: factor x imbalance ^ exponent / open interest (GMX v2)."""
+    return factor * imbalance_raised / open_interest
+
+
+def smaller_side_rate(paid: float, larger: float, smaller: float) -> float:
+    """Rate a second that the smaller side receives (negative), so that what is paid is received (GMX v2)."""
+    return -paid * larger / smaller
+
+
+def interest_clamped_payment(
+    internal: float, external: float, years: float, interest: float, lower: float, upper: float
+) -> float:
+    """Dollars a unit pays for a period: spread of the averages, with interest on the external one clamped (Vega 0053-PERP)."""
+    carried = (1 + years * interest) * external - internal
+    return internal - external + min(upper * external, max(lower * external, carried))
+
+
+def bounded_payment(payment: float, external: float, scaling: float, lower: float, upper: float) -> float:
+    """A payment scaled, its rate held within bounds (Vega 0053-PERP: modifiers)."""
+    return min(max(payment * scaling, lower * external), upper * external)
+
+
+def average_over_time(
+    points: tuple[tuple[float, float], ...], begin: float, end: float, pause_from: float, pause_to: float
+) -> float:
+    """Average of a price known from instants (time, price) on, over a period without a pause in it (Vega 0053-PERP)."""
+    total: float = 0
+    for number, (start, price) in enumerate(points):
+        stop = points[number + 1][0] if number + 1 < len(points) else end
+        first, last = max(start, begin), min(stop, end)
+        counted = max(0, last - first) - max(0, min(last, pause_to) - max(first, pause_from))
+        total += price * counted
+    return total / (end - begin - (pause_to - pause_from))
+
+
+def amortised_rate(premium: float, hours: float, cap: float) -> float:
+    """Rate an hour of a premium that is paid off over so many hours, capped (Derive)."""
+    return min(max(premium / hours, -cap), cap)
+
+
+def broker_rate(pure: float, side: float, broker: float) -> float:
+    """Rollover of a side: the pure rate of longs with the side's sign, and what the broker takes from both (Ostium)."""
+    return side * pure + broker
+
+
+def index_payment(rate: float, index: float, size: float) -> float:
+    """Dollars that a position pays (signed size): rate x index x size."""
+    return rate * index * size
+
+
+def accrued_payment(mark: float, index: float, size: float, hours: float, basis_hours: float) -> float:
+    """Dollars paid where the distance of mark and index accrues over a basis of hours (Thalex: 24; Deribit: 8)."""
+    return (mark - index) * size * hours / basis_hours
+
+
+def inverse_value(contracts: float, price: float) -> float:
+    """Value of inverse contracts of one dollar in coin."""
+    return contracts / price
+
+
+def inverse_profit(contracts: float, entry: float, leave: float) -> float:
+    """Profit in coin of inverse contracts of one dollar (signed: positive for a long)."""
+    return contracts * (1 / entry - 1 / leave)
+
+
+def index_change_quantums(rate_ppm: int, price: int, hours_eighths: int, exponent: int) -> int:
+    """Change of the funding index: ``rate x price x hours/8 x 10^exponent``, rounded towards zero (dYdX v4).
+
+    The rate is for 8 hours in ppm, and the exponent the sum of the price's exponent, the market's resolution and 6.
+    """
+    numerator = rate_ppm * price * hours_eighths * int(10 ** max(exponent, 0))
+    denominator = 8 * int(10 ** max(-exponent, 0))
+    return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
+
+
+def anchored_price(spot: float, kappa: float, iota: float, quote_rate: float, base_rate: float) -> float:
+    """Perp price without arbitrage in continuous time, linear contract (Ackerer, Hugonnier, Jermann 2025)."""
+    return spot * (kappa - iota) / (kappa + base_rate - quote_rate)
+
+
+def anchored_price_discrete(spot: float, kappa: float, iota: float, quote_rate: float, base_rate: float) -> float:
+    """The same where funding is paid once a period; rates are per period."""
+    return spot * (kappa - iota) * (1 + base_rate) / (base_rate - quote_rate + kappa * (1 + base_rate))
+
+
+def inverse_anchored_price(spot: float, kappa: float, iota: float, quote_rate: float, base_rate: float) -> float:
+    """The same for an inverse contract in continuous time."""
+    return spot * (kappa + quote_rate - base_rate) / (kappa - iota)
+
+
+def inverse_anchored_price_discrete(
+    spot: float, kappa: float, iota: float, quote_rate: float, base_rate: float
+) -> float:
+    """The same for an inverse contract where funding is paid once a period."""
+    return spot * (quote_rate - base_rate + kappa * (1 + quote_rate)) / ((kappa - iota) * (1 + quote_rate))
+
+
+def quanto_anchored_price(
+    spot: float, kappa: float, iota: float, quote_rate: float, third_rate: float, correlation: float, spot_vol: float, rate_vol: float
+) -> float:  # fmt: skip
+    """The same for a quanto contract in continuous time: margin in a third currency."""
+    return spot * (kappa - iota) / (kappa + third_rate - quote_rate - correlation * spot_vol * rate_vol)

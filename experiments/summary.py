@@ -225,9 +225,8 @@ def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | Non
 def cascade_material(tables: Mapping[str, Any], rules: Any) -> tuple[Any, Any, Any, Any]:
     """Forced trades, cases, cuts (None: no such table) and the micro-dollars of a tick x lot by ticker, of exact tables."""
     books = rules[_book_rules()]
-    tick_usd, token_tick_usd = books["tick_uusd"][0::2] / 1e6, books["tick_uusd"][1::2] / 1e6
     acts = cascades.acts_of(tables["liquidations"])
-    cases = cascades.cases_of(acts, tables.get("cases"), tick_usd, token_tick_usd)
+    cases = cascades.cases_of(acts, tables.get("cases"), books["tick_uusd"][0::2] / 1e6)
     unit_uusd = books["tick_uusd"][0::2] * books["lot_ushares"][0::2] // 10**6
     return acts, cases, tables.get("deleverages"), unit_uusd
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.sim.market import clock
+from offhours.sim.market.liquidation import DELEVERAGED, OPENED
 
 if TYPE_CHECKING:
     import networkx
@@ -31,8 +32,6 @@ Array = np.ndarray[Any, Any]
 
 PAUSE_US = 5 * clock.SECOND_US
 """Forced trades further apart than this belong to two waves (the pause of published tables of 10 October 2025)."""
-OPENED = 1
-"""The code of a case's opening in the table of cases."""
 APART_US = clock.MINUTE_US
 """Where no table of cases was recorded, trades of an account further apart than this are two cases."""
 
@@ -56,10 +55,10 @@ def wave_numbers(times_us: Array, pause_us: int = PAUSE_US) -> Array:
     return np.concatenate(([0], np.cumsum(np.diff(times_us) > pause_us)))
 
 
-def cases_of(acts: Array, events: Array | None, tick_usd: Array, token_tick_usd: Array) -> Array:
+def cases_of(acts: Array, events: Array | None, tick_usd: Array) -> Array:
     """Cases in the order of their opening, from the table of cases where there is one, else from the forced trades.
 
-    `acts` are those of :func:`acts_of`; the ticks are those of each ticker's perp and token book, dollars.
+    `acts` are those of :func:`acts_of`; `tick_usd` is that of each ticker's perp.
     """
     found: list[tuple[Any, ...]] = []
     for own in _by_account(acts):
@@ -74,7 +73,7 @@ def cases_of(acts: Array, events: Array | None, tick_usd: Array, token_tick_usd:
         for row, part in zip(opened, np.split(own, begins)[1:]):
             if len(part):
                 ticker = int(row["ticker"])
-                index_usd = float(row["index_ticks"] * token_tick_usd[ticker])
+                index_usd = float(row["index_ticks"] * tick_usd[ticker]) if row["index_ticks"] > 0 else np.nan
                 found.append(_case(int(row["time_us"]), part, ticker, float(row["mark_ticks"] * tick_usd[ticker]), index_usd))  # fmt: skip
     return np.sort(np.array(found, dtype=CASES), order=["time_us", "account"])
 
@@ -333,13 +332,17 @@ def taken_uusd(cuts: Array, unit_uusd: Array) -> Array:
 
 
 def needed_uusd(liquidations: Array, cuts: Array) -> dict[int, int]:
-    """Deficit that ADL had to meet, by liquidated account: its negative equity when the first of its cuts came (micro)."""
+    """Deficit that ADL had to meet, by liquidated account: its negative equity when the first of its cuts came (micro).
+
+    Under -1, those of all accounts that were handed to ADL at the instants of cuts that several shared.
+    """
+    handed = liquidations[(liquidations["stage"] == DELEVERAGED) & (liquidations["ticker"] >= 0)]
     found: dict[int, int] = {}
     for account in np.unique(cuts["for_account"]):
-        at_us = int(cuts["time_us"][cuts["for_account"] == account].min())
-        own = liquidations[(liquidations["account"] == account) & (liquidations["time_us"] == at_us)]
-        own = own[own["ticker"] >= 0]
-        found[int(account)] = max(0, -int(own["equity_uusd"][0])) if len(own) else 0
+        times = np.unique(cuts["time_us"][cuts["for_account"] == account])
+        own = handed[np.isin(handed["time_us"], times) if account < 0 else handed["account"] == account]
+        firsts = np.unique(own["account"], return_index=True)[1]
+        found[int(account)] = int(np.maximum(0, -own["equity_uusd"][firsts]).sum())
     return found
 
 

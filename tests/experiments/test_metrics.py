@@ -12,7 +12,7 @@ from offhours.experiments.compare import paired
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import PHASES
 from offhours.sim.declare import spec_of
-from offhours.sim.market import accounts, bars, liquidation, margin, matching
+from offhours.sim.market import accounts, bars, deleverage, liquidation, margin, matching
 from offhours.sim.market import funding as funding_room
 
 HOUR_US = 3_600_000_000
@@ -349,7 +349,7 @@ def test_a_tail_by_its_law() -> None:
 # Cascades ------------------------------------------------------------------------------------------------------------
 
 S = 1_000_000
-CASE_EVENTS = np.dtype([("time_us", "i8"), ("account", "i8"), ("ticker", "i8"), ("event", "i8"), ("mark_ticks", "i8"), ("index_ticks", "i8")])  # fmt: skip
+CASE_EVENTS = spec_of(liquidation.case_events).dtype
 CENT = np.array([0.01, 0.01])
 
 
@@ -367,7 +367,7 @@ def opened(*rows: tuple[float, int, int, int, int]) -> Any:
     events = np.zeros(len(rows), dtype=CASE_EVENTS)
     for event, (second, account, ticker, mark, index) in zip(events, rows):
         event["time_us"], event["account"], event["ticker"] = round(second * S), account, ticker
-        event["event"], event["mark_ticks"], event["index_ticks"] = cascades.OPENED, mark, index
+        event["event"], event["mark_ticks"], event["index_ticks"] = liquidation.OPENED, mark, index
     return events
 
 
@@ -382,7 +382,7 @@ OPENINGS = opened((10, 1, 0, 1000, 1000), (12, 2, 0, 980, 990), (13, 3, 0, 970, 
 
 def story(calm: Any = None) -> tuple[Any, Any, Any]:
     acts = cascades.acts_of(STORY)
-    cases = cascades.cases_of(acts, OPENINGS, CENT, CENT)
+    cases = cascades.cases_of(acts, OPENINGS, CENT)
     return cases, acts, cascades.force(cases, acts, calm)
 
 
@@ -424,11 +424,11 @@ def test_cases_without_their_table_begin_with_an_account_s_first_trade() -> None
     acts = cascades.acts_of(
         forced((1, 1, 0, 5, 10, 1000), (2, 1, 0, 5, 10, 990), (122.5, 1, 0, 5, 10, 980), (3, 1, -1, 0, 0, 0))
     )
-    cases = cascades.cases_of(acts, None, CENT, CENT)
+    cases = cascades.cases_of(acts, None, CENT)
     assert cases["time_us"].tolist() == [S, round(122.5 * S)] and cases["value_uusd"].tolist() == [20 * S, 10 * S]
     assert np.isnan(cases["index_usd"]).all()
     acts = cascades.acts_of(STORY)
-    told = cascades.branching(cascades.force(cascades.cases_of(acts, None, CENT, CENT), acts))
+    told = cascades.branching(cascades.force(cascades.cases_of(acts, None, CENT), acts))
     assert told["forced"] == 2 and set(told["by_path"].values()) == {None}
 
 
@@ -444,7 +444,7 @@ def test_the_graph_of_who_forced_whom() -> None:
 def test_contagion_between_tickers() -> None:
     """An account whose heaviest ticker is 0 sold $60 of it and $40 of ticker 1: $40 of all $110 spread."""
     acts = cascades.acts_of(forced((1, 1, 0, 5, 60, 1000), (2, 1, 1, 5, 40, 500), (3, 2, 1, 5, 10, 490)))
-    cases = cascades.cases_of(acts, opened((1, 1, 0, 1000, 1000), (3, 2, 1, 490, 490)), CENT, CENT)
+    cases = cascades.cases_of(acts, opened((1, 1, 0, 1000, 1000), (3, 2, 1, 490, 490)), CENT)
     matrix = cascades.contagion(cases, acts, 2)
     assert matrix.tolist() == [[60.0, 40.0], [0.0, 10.0]]
     assert cascades.spread_share(matrix) == pytest.approx(40 / 110)
@@ -457,9 +457,7 @@ def test_gini() -> None:
     assert cascades.gini(np.array([3, 1, 2])) == pytest.approx(4 / 18) and cascades.gini(np.zeros(3)) is None
 
 
-CUTS = np.dtype(
-    [(name, "i8") for name in ("time_us", "ticker", "for_account", "account", "rank", "candidates", "lots", "value_uusd", "mark_ticks", "equity_uusd", "notional_uusd", "profit_uusd", "gross_uusd", "token_ushares")]
-)  # fmt: skip
+CUTS = spec_of(deleverage.deleverage_events).dtype
 
 
 def test_what_auto_deleverage_took() -> None:
@@ -474,7 +472,7 @@ def test_what_auto_deleverage_took() -> None:
     cuts["notional_uusd"], cuts["profit_uusd"] = [900_000_000, 225_000_000], [100_000_000, 20_000_000]
     cuts["token_ushares"] = [0, 25_000_000]
     acts = forced((18, 1, 0, 10, 500, 950), (20, 1, 0, 100, 930, 900))
-    acts["equity_uusd"][1] = -30_000_000
+    acts["equity_uusd"][1], acts["stage"][1] = -30_000_000, liquidation.DELEVERAGED
     found = cascades.deleveraging(acts, cuts, np.array([10_000]))
     assert found == {
         "waves": 1,

@@ -279,6 +279,7 @@ _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("leverage", "bucket"): LEVERAGES,
     ("liquidations", "stage"): liquidation.STAGES,
     ("cases", "event"): liquidation.EVENTS,
+    ("trades", "repair"): matching.REPAIRS,
 }
 
 

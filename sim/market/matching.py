@@ -8,13 +8,23 @@ MATCH-5  Prices outside the band around the mark (index for tokens) or outside t
          is not live there is no band: a price that nobody makes must not keep the next one away.
 MATCH-6  What is refused is refused with a code, counted, and changes nothing.
 MATCH-7  The token book is open by the venue's hours.
+MATCH-8  Fills of orders that even out a broken hedge are counted by group, book and cause, and say so on the tape.
 """
 
 from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import PERP_TRADE, TOKEN_TRADE, USD, available, reserve, token_asset, transfer
+from offhours.sim.market.accounts import (
+    PERP_TRADE,
+    TOKEN_TRADE,
+    USD,
+    accounts,
+    available,
+    reserve,
+    token_asset,
+    transfer,
+)
 from offhours.sim.market.book import (
     NO_ASK,
     NO_BID,
@@ -47,13 +57,29 @@ from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import covers, frozen, note_change, note_holding, withdrawable
 from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import priced, reference_ticks
-from offhours.sim.market.orders import BUY, NIL, REDUCE_ONLY, SELL, full, open_orders, open_row, orders, slot_of
+from offhours.sim.market.orders import (
+    BUY,
+    LEG_TAKEN,
+    NIL,
+    REDUCE_ONLY,
+    REPAIR,
+    SELL,
+    full,
+    open_orders,
+    open_row,
+    orders,
+    slot_of,
+)
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
 
 LIMIT, MARKET, IOC, POST_ONLY = 0, 1, 2, 3
 ENGINE = 2
 """Flag of the liquidation engine's orders: no margin check, and the fee is the taker's."""
+
+NO_REPAIR, UNFILLED_LEG, TAKEN_LEG = 0, 1, 2
+REPAIRS = ("none", "leg that did not fill", "leg that was taken")
+"""Why an order evens out a hedge: its other leg did not fill, or was taken by a liquidation or a deleveraging."""
 
 SIZE_MOST_LOTS = 1 << 31
 PRICE_MOST_TICKS = 1 << 31
@@ -105,6 +131,13 @@ class Refused:
     count: A[int, Column("i8", "count", "orders refused for this reason")]
 
 
+class Repair:
+    """One row per group, book kind (perp, token) and cause (row = (group x 2 + kind) x 2 + cause - 1): repairs of hedges."""
+
+    fills: A[int, Column("i8", "count", "fills of repair orders that arrived")]
+    value_uusd: A[int, Column("i8", "uusd", "value that they traded")]
+
+
 class Trade:
     """A fill."""
 
@@ -116,11 +149,13 @@ class Trade:
     seller: A[int, Column("i8", "account", "who sold")]
     aggressor: A[int, Column("i8", "side", "side of the order that arrived")]
     forced: A[int, Column("i8", "flag", "1 where the liquidation engine's order arrived")]
+    repair: A[int, Column("i8", "code", "NO_REPAIR, or why the order that arrived evened out a hedge")]
 
 
 session_rules = table(SessionRules)
 reports = table(Report)
 refused = table(Refused)
+repairs = table(Repair)
 trades = table(Trade, recorded=True)
 
 
@@ -304,6 +339,9 @@ def exchange(world: World, book: int, buyer: int, seller: int, price_ticks: int,
     note_trade(world, book, price_ticks, lots, aggressor)
     count_trade(world)
     reports(world)[0].value_uusd += value
+    repair = 0
+    if flags & REPAIR:
+        repair = count_repair(world, buyer if aggressor == BUY else seller, book % 2, value, flags)
     if clock(world)[0].log_trades == 1:
         row = trades(world)[log_row(world, TRADE_LOG)]
         row.time_us = clock(world)[0].now_us
@@ -314,6 +352,17 @@ def exchange(world: World, book: int, buyer: int, seller: int, price_ticks: int,
         row.seller = seller
         row.aggressor = aggressor
         row.forced = 1 if flags & ENGINE else 0
+        row.repair = repair
+
+
+@kernel
+def count_repair(world: World, account: int, kind: int, value: int, flags: int) -> int:
+    """Count a fill of an order that evens out a hedge (MATCH-8); returns why it was sent."""
+    cause = TAKEN_LEG if flags & LEG_TAKEN else UNFILLED_LEG
+    row = repairs(world)[(accounts(world)[account].group * 2 + kind) * 2 + cause - 1]
+    row.fills += 1
+    row.value_uusd += value
+    return cause
 
 
 @kernel

@@ -16,6 +16,10 @@ NIL = 0
 
 REDUCE_ONLY = 1
 """Flag of a resting order: it never makes a position larger or turns it."""
+REPAIR = 4
+"""Flag of an arriving order: it evens out a hedge that has lost a leg."""
+LEG_TAKEN = 8
+"""Flag beside REPAIR: the leg was taken by a liquidation or a deleveraging; without it, the leg did not fill."""
 
 _SLOTS = 1 << 24
 

@@ -1,10 +1,10 @@
-"""Matching: kinds of orders, refusals, self-trades, reduce-only, spot reservations (MATCH-1 to MATCH-7)."""
+"""Matching: kinds of orders, refusals, self-trades, reduce-only, spot reservations (MATCH-1 to MATCH-8)."""
 
 from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import book, margin, matching, orders
+from offhours.sim.market import accounts, book, margin, matching, orders
 from offhours.sim.market.matching import IOC, LIMIT, MARKET, POST_ONLY
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
@@ -277,3 +277,20 @@ def test_replacing_loses_the_place_and_is_checked_anew() -> None:
     assert matching.replace(sim.world, ANN, new, 9_900, 10_000) == matching.NOT_ENOUGH_MARGIN
     assert queue(sim, 0, BUY) == [(9_900, BOB, 5)]
     assert best(sim) == (9_900, book.NO_ASK)
+
+
+def test_fills_that_even_out_a_hedge_are_counted_with_and_without_a_log() -> None:
+    """MATCH-8: 3 lots at $1 of a leg that did not fill, 2 of one that was taken, and one token lot of $0.01; ANN's are none."""
+    taken = orders.REPAIR | orders.LEG_TAKEN
+    sim = market(dollars=10_000, shares_of_tokens=10)
+    perp(sim, ANN, SELL, 10_000, 9)
+    perp(sim, BOB, BUY, 10_000, 3, IOC, orders.REPAIR)
+    perp(sim, BOB, BUY, 10_000, 2, IOC, taken)
+    token(sim, ANN, SELL, 10_000, 5)
+    sim.place(BOB, 1, BUY, 10_000, 1, IOC, taken)
+    assert perp(sim, CAT, BUY, 10_000, 1, IOC) == matching.ACCEPTED
+    own = sim.memory[matching.repairs].reshape(-1, 2, 2)[accounts.HOUSES]
+    assert own["value_uusd"].tolist() == [[3_000_000, 2_000_000], [0, 10_000]]
+    assert own["fills"].tolist() == [[1, 1], [0, 1]]
+    assert sim.memory[matching.repairs]["fills"].sum() == 3, "nobody else's are counted"
+    assert trades(sim)["repair"].tolist() == [1, 2, 2, 0]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from offhours.agents import arbitrageur, desk, followers, informed, maker, noise, participant, retail, wake
+from offhours.agents import arbitrageur, desk, followers, holder, informed, maker, noise, participant, retail, wake
 from offhours.sim.chance import WAKE, person, uniform
 from offhours.sim.declare import Accessor, Block
 from offhours.sim.market import accounts
@@ -22,6 +22,7 @@ POPULATIONS: Mapping[str, type] = {
     "arbitrageur": arbitrageur.Arbitrageur,
     "informed": informed.Informed,
     "participant": participant.Participant,
+    "holder": holder.Holder,
 }
 """Every population by name, with the class that declares its knobs and state."""
 
@@ -32,6 +33,7 @@ _CODES = {
     "arbitrageur": wake.ARBITRAGEUR,
     "informed": wake.INFORMED,
     "participant": wake.PARTICIPANT,
+    "holder": wake.HOLDER,
 }
 TABLES: Mapping[str, Accessor] = {
     "noise": noise.noise,
@@ -40,6 +42,7 @@ TABLES: Mapping[str, Accessor] = {
     "arbitrageur": arbitrageur.arbitrageurs,
     "informed": informed.informed,
     "participant": participant.participants,
+    "holder": holder.holders,
 }
 """The table of each population, a row a member."""
 
@@ -61,6 +64,7 @@ CROWD = Block(
     informed.informed,
     participant.participants,
     participant.neutral_stocks,
+    holder.holders,
 )
 
 
@@ -168,6 +172,7 @@ def _row_counts(groups: Sequence[GroupLike], t: int, total: int) -> dict[Accesso
         informed.informed: count["informed"],
         participant.participants: count["participant"],
         participant.neutral_stocks: count["participant"] * t,
+        holder.holders: count["holder"],
     }
 
 

@@ -192,6 +192,9 @@ def run_command(
     as_json: Json = False,
     report: Annotated[bool, typer.Option(help="write report and figures")] = True,
     controls: Annotated[bool, typer.Option(help="run the scenario's controls on the same luck, too")] = True,
+    names: Annotated[
+        bool, typer.Option("--names", help="write the account names of a handed-in book into the results")
+    ] = False,
 ) -> None:
     """Run a scenario, and write its folder: summary, tables, report, figures, provenance."""
     from offhours.experiments.run import run
@@ -199,6 +202,8 @@ def run_command(
     from offhours.experiments.summary import lines
 
     chosen = scenario(name, _changes(changes))
+    for total in chosen.positions.totals() if chosen.positions is not None else ():
+        typer.echo(total, err=True)
     _say_compiling()
     with _Line() as line:
         made = run(
@@ -211,6 +216,7 @@ def run_command(
             controls=controls,
             report=report,
             command=" ".join(["offhours", *sys.argv[1:]]),
+            names=names,
         )
     if as_json:
         typer.echo(json.dumps(made.summary, indent=2))

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.experiments.metrics.welfare import Ledger, endowed, ledger
+from offhours.experiments.positions import hand_in, name_accounts
 from offhours.experiments.scenario import Scenario
 from offhours.experiments.tables import RECORDED, Instruments, exact, frame_of, read_parquet, shown
 from offhours.sim.compile import cache_root, source_digest
@@ -340,7 +341,12 @@ def measure(
                 overall = Stage(stage.doing, stage.now_us, scenario.measure_from_us, scenario.end_us, stage.events)
                 progress(overall)
 
-        if window is not None:
+        if scenario.positions is not None:
+            at_us = scenario.positions.at_us or (scenario.measure_from_us if window is None else window[0])
+            finished = _advance(simulation, at_us, watch, seen, "running")
+            if finished:
+                hand_in(simulation, [group.name for group in scenario.groups], scenario.positions)
+        if window is not None and finished:
             finished = _advance(simulation, window[0], watch, seen, "running")
             at_close = ledger(simulation.memory) if finished else None
         finished = finished and _advance(simulation, scenario.end_us, watch, seen, "running")
@@ -517,11 +523,12 @@ def run(
     command: str = "",
     log_trades: bool = True,
     cached: bool = True,
+    names: bool = False,
 ) -> Run:
     """Run a scenario with a seed. With `save` (or `out`, or `name`) it leaves a folder, with a report or without.
 
     Ctrl-C ends it early: the result then says at what instant. `controls` runs the scenario's controls on the same luck,
-    too. Raises :class:`KeyboardInterrupt` where nothing was measured yet, and :class:`MarketFull`.
+    too; `names` writes the account names of a handed-in book. Raises :class:`KeyboardInterrupt` where nothing was measured yet, and :class:`MarketFull`.
     """
     from offhours.experiments.provenance import target_of
 
@@ -529,6 +536,8 @@ def run(
     if saved:
         target_of(scenario, seed, out, name)
     made = run_one(scenario, seed, progress, log_trades=log_trades, cached=cached)
+    if names and scenario.positions is not None and made._made is not None:
+        made._made["accounts"]["name"] = name_accounts(made._made["accounts"]["group"], scenario.positions)
     for control in scenario.controls if controls else ():
         if made.interrupted:
             break

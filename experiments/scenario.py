@@ -54,6 +54,7 @@ import numpy as np
 
 from offhours.agents import laws
 from offhours.agents.laws import Law, Values
+from offhours.experiments.positions import Handed, read_positions
 from offhours.sim import units
 from offhours.sim.chance import key_of
 from offhours.sim.declare import A, Knob, columns_of
@@ -103,6 +104,7 @@ FIELDS = {
     "measure_from": "from when it is measured, New York time",
     "end": "when the run ends, New York time",
     "controls": "variations to run on the same luck",
+    "positions": "a venue's own book of positions, handed in at the close",
 }
 
 
@@ -303,6 +305,8 @@ class Scenario:
     """Ticker -> file of real prices that its stock follows instead of a law."""
     groups: tuple[Group, ...]
     controls: tuple[str, ...]
+    positions: Handed | None
+    """A venue's own book; its accounts are groups, too."""
     rules: Rules = field(repr=False)
     changes: Changes
     """What was set on top of the file: (name, value) in the order given."""
@@ -327,6 +331,8 @@ class Scenario:
             [[e.ticker, e.at_us] for e in self.earnings],
             [group.canonical() for group in self.groups],
         ]
+        if self.positions is not None:
+            parts.append(self.positions.canonical())
         if self.replay:
             parts.append(hashlib.sha256(self.replays().tobytes()).hexdigest())
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
@@ -401,6 +407,9 @@ class Scenario:
         changes = {name: copy.deepcopy(value) for name, value in self.changes}
         for table in (document, changes):
             _write_in_files(table, self._folder)
+        if self.positions is not None:
+            changes.pop("positions", None)
+            document["positions"] = self.positions.document()
         if self.replay:
             document["replay"] = {ticker: str(path.resolve()) for ticker, path in self.replay.items()}
         if changes:
@@ -572,6 +581,7 @@ class _Reader:
         check_ticker(headline, used, self.where("headline"), "headline")
         start_us, measure_from_us, end_us = self.instants()
         rules = self.rules(used, rule_changes)
+        handed = self.positions(rules, measure_from_us, end_us)
         built = Scenario(
             name=self.name,
             question=self.text("question", ""),
@@ -587,8 +597,9 @@ class _Reader:
             gaps=tuple(self.gap(row, used) for row in self.rows("gap")),
             earnings=tuple(self.release(row, used) for row in self.rows("earnings")),
             replay=self.replay(used),
-            groups=self.groups(used, rules),
+            groups=self.groups(used, rules, handed),
             controls=self.controls(),
+            positions=handed,
             rules=rules,
             changes=changes,
             document=original,
@@ -789,9 +800,25 @@ class _Reader:
 
     # Groups
 
-    def groups(self, used: tuple[str, ...], rules: Rules) -> tuple[Group, ...]:
+    def positions(self, rules: Rules, measure_from_us: int, end_us: int) -> Handed | None:
+        if "positions" not in self.document:
+            return None
+        folder = Path() if self.where("positions") == "--set" else self.folder
+        handed = read_positions(self.document["positions"], self.file, folder, rules)
+        if handed.at_us is not None and not measure_from_us <= handed.at_us < end_us:
+            at = units.write(handed.at_us, "instant")
+            raise Mistake(self.file, "positions.at", at, "must lie between measure_from and end")
+        return handed
+
+    def groups(self, used: tuple[str, ...], rules: Rules, handed: Handed | None) -> tuple[Group, ...]:
+        rows = self.rows("group")
+        if handed is not None:
+            if handed.replaces:
+                rows = [{**row, "count": 0} if row.get("population") == "retail" else row for row in rows]
+            members = handed.members()
+            rows += [{"name": name, "population": "holder", "count": len(own)} for name, own in members.items()]
         found: list[Group] = []
-        for row in self.rows("group"):
+        for row in rows:
             group = self.group(row, used, rules)
             if group.name in (other.name for other in found):
                 raise Mistake(self.file, "group.name", group.name, "each group has a name of its own")

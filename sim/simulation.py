@@ -26,6 +26,7 @@ from offhours.sim.market import (
     book,
     clock,
     flight,
+    funding,
     gap,
     margin,
     matching,
@@ -138,6 +139,23 @@ class Simulation:
         else:
             accounts.transfer(self.world, asset, accounts.OUTSIDE, account, quantity, accounts.ENDOWMENT)
         margin.note_change(self.world, account)
+
+    def hand_in(self, account: int, ticker: int, lots: int, value_uusd: int) -> None:
+        """Give an account a position that it opened elsewhere for `value_uusd` (signed like `lots`).
+
+        The outside world takes the other side. What the position has gained since it was opened is paid in with it, so
+        that it is no result of this market.
+        """
+        world, outside = self.world, accounts.OUTSIDE
+        at_mark_uusd = int(oracle.value_at_mark(world, ticker, lots))
+        for flow, dollars in ((accounts.ENDOWMENT, at_mark_uusd - value_uusd), (accounts.PERP_TRADE, -at_mark_uusd)):
+            payer, payee = (outside, account) if dollars > 0 else (account, outside)
+            accounts.transfer(world, accounts.USD, payer, payee, abs(dollars), flow)
+        for who, signed, value in ((account, lots, value_uusd), (outside, -lots, -value_uusd)):
+            funding.settle(world, who, ticker)
+            positions.trade(world, who, ticker, signed, value)
+            margin.note_holding(world, who, ticker)
+        margin.note_change(world, account)
 
     def equity(self, account: int) -> int:
         """Equity of an account at the mark, micro-dollars."""

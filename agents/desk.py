@@ -129,8 +129,14 @@ def mark_usd(world: World, ticker: int) -> float:
 @kernel
 def funding_rate(world: World, ticker: int) -> float:
     """Funding rate being paid, per hour; positive where longs pay."""
-    rules = funding.funding_rules(world)[ticker]
-    return funding.fundings(world)[ticker].rate_ppb / 1.0e9 * (HOUR_US / rules.interval_us)
+    f = funding.fundings(world)[ticker]
+    return f.rate_ppb / 1.0e9 * (HOUR_US / f.interval_us)
+
+
+@kernel
+def coming_funding(world: World, ticker: int) -> float:
+    """Rate per hour that the premium of now would make if it stood for a whole interval; positive where longs pay."""
+    return funding.coming_ppb(world, ticker) / 1.0e9 * (HOUR_US / funding.fundings(world)[ticker].interval_us)
 
 
 @kernel

@@ -300,6 +300,7 @@ def _begin_rooms(simulation: Simulation) -> None:
             book.begin(world, number, tick_uusd * lot_ushares // 1_000_000, around_ticks)
             sizes += [tick_uusd / 1e6, lot_ushares / 1e6]
         oracle.begin(world, ticker, price_usd, *sizes)
+        funding.begin(world, ticker)
         triggers.begin(world, ticker, int(memory[oracle.oracles]["mark_ticks"][ticker]))
         rows = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
         margin.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))

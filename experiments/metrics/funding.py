@@ -21,8 +21,7 @@ def stability(events: Array, ticker: int, rules: Array) -> dict[str, Any]:
     too few for a number, or where the venue has no interest rate to stand at.
     """
     own = events[events["ticker"] == ticker]
-    hours = int(rules["interval_us"][ticker]) // clock.HOUR_US
-    hourly_bp = own["rate_ppb"] / 1e5 / hours
+    hourly_bp = own["rate_ppb"] / 1e5 / (own["interval_us"] / clock.HOUR_US)
     n = len(own)
     at_cap = np.abs(own["rate_ppb"]) >= int(rules["cap_ppb"][ticker])
     interest = int(rules["interest_ppb"][ticker]) if "interest_ppb" in (rules.dtype.names or ()) else 0

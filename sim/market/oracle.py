@@ -6,20 +6,38 @@ ORC-3  Mark = index + EMA of (impact mid of the perp book - index), the premium 
        (Kraken, read 2026-04-29: EMA of 30 s, cap 1 %.) Without an impact mid the average holds.
 ORC-4  Where the index is missing, the mark follows the impact mid, at most a step a second; where both are, it holds.
 ORC-5  Risk, stops and bands use the same mark.
+ORC-6  By a knob the index is the stock's quote instead, or both by weight: of two, one that is missing leaves its weight to
+       the other. (Bybit removes the weight of what is closed and rescales the rest.)
+ORC-7  While the stock has no quote, in a halt as at night, an index of the stock follows the token book, is frozen, follows an
+       average of the perp's own book (trade.xyz), or an outside feed that knows a share of the value's move since.
+ORC-8  By a knob the mark is another: fair basis, index x (1 + funding rate x time left / interval) (BitMEX); the median of that,
+       of index + averaged premium, and of the last trade (Binance); the median of index, of index + averaged premium, and of the
+       book's own middle of bid, ask and last trade (Hyperliquid, trade.xyz); or the index itself (dYdX v4).
+ORC-9  By knobs the mark is remade every few seconds only, and moves at most a step each time (HIP-3).
+ORC-10 By a knob the mark stays, while the stock has no quote, within a bound of the last one; nine tenths of the way to the edge
+       it gets a new anchor there, so many times in each direction (trade.xyz). With the next quote all begins anew.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from offhours.sim.compile import kernel
 from offhours.sim.curves import exp
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.book import books, impact_ticks
+from offhours.sim.market.book import NO_ASK, NO_BID, books, impact_ticks
 from offhours.sim.market.clock import SECOND_US, clock
 from offhours.sim.market.money import PPB, nearest
 from offhours.sim.market.orders import BUY, SELL
 
 INDEX_LIVE, INDEX_HELD, INDEX_MISSING, ALL_MISSING = 0, 1, 2, 3
 FALLBACKS = ("live", "index held", "index missing", "index and impact mid missing")
+
+AVERAGED, FAIR_BASIS, MEDIAN_OF_THREE, ORACLE_MEDIAN, INDEX_ITSELF = 0, 1, 2, 3, 4
+TOKEN_BOOK, STOCK_QUOTE, BOTH = 0, 1, 2
+CLOSED_TOKEN, CLOSED_FROZEN, CLOSED_OWN, CLOSED_FEED = 0, 1, 2, 3
+NEAR_EDGE = 0.9
+"""Share of the way to a discovery bound's edge at which a new anchor is set (trade.xyz, bounds that re-centre)."""
 
 
 class OracleRules:
@@ -31,6 +49,16 @@ class OracleRules:
     ema_us: A[int, Knob("30 s", "us", "1 s", "8 h", "time constant of the premium's average", basis="rule: Kraken mark price, read 2026-04-29")]  # fmt: skip
     premium_cap_ppb: A[int, Knob("1 %", "ppb", "0 %", "50 %", "largest distance of mark from index", basis="rule: Kraken mark price for perpetuals, read 2026-04-29")]  # fmt: skip
     step_ppb: A[int, Knob("0.1 %", "ppb", "0.001 %", "10 %", "largest move of the mark in a second while the index is missing", basis="chosen: 1 % takes ten seconds; not half, because a reopening must be followed within a minute; not twice, because a single print would liquidate a 20x position")]  # fmt: skip
+    form: A[int, Knob("averaged premium", "choice", "", "", "how the mark is made", basis="rule: Kraken mark price, read 2026-04-29; each venue names its own", choices=("averaged premium", "fair basis", "median of three", "oracle median", "index"))]  # fmt: skip
+    index: A[int, Knob("token book", "choice", "", "", "what the index is made of while the stock has a quote", basis="rule: Kraken xStocks perps: real-time indices of xStocks spot books, every second (CF Benchmarks, 2026-05-07)", choices=("token book", "stock", "both"))]  # fmt: skip
+    stock_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "weight of the stock where the index is made of both", basis="chosen: no venue publishes one for two sources, so both count alike; half leaves the token in the lead; twice is the stock alone")]  # fmt: skip
+    closed: A[int, Knob("token book", "choice", "", "", "what an index of the stock follows while the stock has no quote", basis="chosen: the token trades when the stock does not; frozen, the perp's own book and a feed are other venues' rules; neither half nor twice applies to a choice", choices=("token book", "frozen", "own book", "feed"))]  # fmt: skip
+    own_us: A[int, Knob("1h", "us", "1 s", "7 days", "time constant of the average of the perp's own book that stands for the index", basis="rule: trade.xyz internal oracle, 1 h since 2025-11-21, 8 h before")]  # fmt: skip
+    feed_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "share of the value's move since the last quote that an outside feed shows", basis="chosen: a feed of an overnight venue sees some of it; half of this is what tokens know on a Sunday; twice is the value itself")]  # fmt: skip
+    update_us: A[int, Knob("1 s", "us", "1 s", "1 h", "time between two marks, in full seconds", basis="rule: Kraken remakes index and mark each second (CF Benchmarks)")]  # fmt: skip
+    update_step_ppb: A[int, Knob("0 %", "ppb", "0 %", "50 %", "largest move of the mark from one update to the next; none at 0 %", basis="rule: Kraken states none; trade.xyz has 0.5 %, HIP-3 1 %")]  # fmt: skip
+    bound_ppb: A[int, Knob("0 %", "ppb", "0 %", "100 %", "furthest the mark may be from its anchor while the stock has no quote; none at 0 %", basis="rule: Kraken documents no bound; trade.xyz has 1 / largest leverage")]  # fmt: skip
+    anchors: A[int, Knob("0", "count", "0", "100", "how often in each direction the bound gets a new anchor", basis="chosen: a hard bound, as trade.xyz began with; its number since is not published; neither half nor twice of none is another value")]  # fmt: skip
     pinned: A[int, Knob("no", "flag", "no", "yes", "hold the index at the stock's value instead of the token book (a control)", basis="chosen: off is the venue's rule; a switch has no half; twice means nothing")]  # fmt: skip
 
 
@@ -43,6 +71,8 @@ class Oracle:
     mark_ticks: A[int, Column("i8", "ticks", "mark, rounded to the perp's tick")]
     index_ticks: A[int, Column("i8", "ticks", "index, rounded to the token book's tick")]
     impact_usd: A[float, Column("f8", "usd", "impact mid of the perp book, or -1")]
+    impact_bid_usd: A[float, Column("f8", "usd", "its impact bid, or -1")]
+    impact_ask_usd: A[float, Column("f8", "usd", "its impact ask, or -1")]
     impact_spread_ppb: A[int, Column("i8", "ppb", "distance of the perp's impact prices over their mid, or -1")]
     premium_ppb: A[int, Column("i8", "ppb", "(impact mid - index) / index, the last one known")]
     index_us: A[int, Column("i8", "us", "when the index was last live")]
@@ -52,6 +82,12 @@ class Oracle:
     lot_shares: A[float, Column("f8", "shares", "lot of the perp book")]
     token_lot_shares: A[float, Column("f8", "shares", "lot of the token book")]
     keep: A[float, Column("f8", "", "weight of the past in a one-second step of the EMA")]
+    own_move: A[float, Column("f8", "", "share of the way that the average of the own book goes in a second")]
+    seen_usd: A[float, Column("f8", "usd", "the stock's quote seen last")]
+    seen_value_usd: A[float, Column("f8", "usd", "the stock's value when it was seen")]
+    anchor_usd: A[float, Column("f8", "usd", "what the discovery bound is around")]
+    anchored_up: A[int, Column("i8", "count", "new anchors above since the last quote")]
+    anchored_down: A[int, Column("i8", "count", "new anchors below since the last quote")]
 
 
 class Fallback:
@@ -63,6 +99,13 @@ class Fallback:
 oracle_rules = table(OracleRules)
 oracles = table(Oracle)
 fallbacks = table(Fallback)
+
+
+def check(rules: Any) -> tuple[str, str] | None:
+    """What is wrong with a row of the rules: its column and a sentence; None where nothing is."""
+    if rules.update_us % SECOND_US:
+        return "update_us", "marks are remade on full seconds"
+    return None
 
 
 @kernel
@@ -79,11 +122,62 @@ def mark_price(index_usd: float, average_usd: float, cap_ppb: int) -> float:
 
 
 @kernel
+def fair_price(index_usd: float, rate: float, left: float) -> float:
+    """ORC-8, fair basis: `rate` is what is paid at the end of the interval of which the share `left` is to come. Dollars."""
+    return index_usd * (1.0 + rate * left)
+
+
+@kernel
+def median_of_three(a: float, b: float, c: float) -> float:
+    """The middle one of three."""
+    return max(min(a, b), min(max(a, b), c))
+
+
+@kernel
+def book_price(bid_usd: float, ask_usd: float, last_usd: float) -> float:
+    """The middle of best bid, best ask and last trade; where a side is missing (-1) the last trade, or -1 without one."""
+    if bid_usd < 0.0 or ask_usd < 0.0:
+        return last_usd
+    return (bid_usd + ask_usd) / 2.0 if last_usd < 0.0 else median_of_three(bid_usd, ask_usd, last_usd)
+
+
+@kernel
+def impact_difference(price_usd: float, bid_usd: float, ask_usd: float) -> float:
+    """How far impact bid or ask lie beyond a price: max(0, bid - price) - max(0, price - ask); a missing side (-1) counts 0."""
+    above = max(0.0, bid_usd - price_usd) if bid_usd > 0.0 else 0.0
+    below = max(0.0, price_usd - ask_usd) if ask_usd > 0.0 else 0.0
+    return above - below
+
+
+@kernel
+def own_book_weight(elapsed_us: int, constant_us: int) -> float:
+    """ORC-7: share of the way that an internal oracle goes in a step, 1 - exp(-min(dt, 0.1 tau) / tau) (trade.xyz)."""
+    return 1.0 - exp(-min(elapsed_us, constant_us / 10) / constant_us)
+
+
+@kernel
+def stepped(price: float, before: float, step_ppb: int) -> float:
+    """ORC-9: a price held within a step of the one before."""
+    most = before * step_ppb / PPB
+    return before + min(max(price - before, -most), most)
+
+
+@kernel
+def bounded(price: float, anchor: float, bound_ppb: int) -> float:
+    """ORC-10: a price held within a bound around an anchor."""
+    most = anchor * bound_ppb / PPB
+    return min(max(price, anchor - most), anchor + most)
+
+
+@kernel
 def begin(world: World, ticker: int, price_usd: float, tick_usd: float, lot_shares: float, token_tick_usd: float, token_lot_shares: float) -> None:  # fmt: skip
     """Start index and mark at the stock's price."""
     o = oracles(world)[ticker]
     o.index_usd = price_usd
     o.mark_usd = price_usd
+    o.seen_usd = price_usd
+    o.seen_value_usd = price_usd
+    o.anchor_usd = price_usd
     o.tick_usd = tick_usd
     o.lot_shares = lot_shares
     o.token_tick_usd = token_tick_usd
@@ -91,8 +185,11 @@ def begin(world: World, ticker: int, price_usd: float, tick_usd: float, lot_shar
     o.mark_ticks = nearest(price_usd / tick_usd)
     o.index_ticks = nearest(price_usd / token_tick_usd)
     o.impact_usd = -1.0
+    o.impact_bid_usd = -1.0
+    o.impact_ask_usd = -1.0
     o.index_us = clock(world)[0].now_us
     o.keep = ema_weight(oracle_rules(world)[ticker].ema_us)
+    o.own_move = own_book_weight(SECOND_US, oracle_rules(world)[ticker].own_us)
 
 
 @kernel
@@ -107,45 +204,134 @@ def impact_mid_usd(world: World, book: int, tick_usd: float, lot_shares: float, 
 
 
 @kernel
-def impact_spread_ppb(world: World, book: int, lot_shares: float, price_usd: float, probe_uusd: int) -> int:
-    """Distance between the impact prices of a book over their mid, or -1 where a side is too thin."""
-    lots = max(1, nearest(probe_uusd / 1_000_000.0 / (price_usd * lot_shares)))
-    sell = impact_ticks(world, book, BUY, lots)
-    buy = impact_ticks(world, book, SELL, lots)
-    return -1 if sell < 0.0 or buy < 0.0 else nearest((buy - sell) / ((buy + sell) / 2.0) * PPB)
+def look_at_book(world: World, ticker: int) -> None:
+    """Impact prices of the perp book, their mid and their distance, for this second."""
+    o = oracles(world)[ticker]
+    lots = max(1, nearest(oracle_rules(world)[ticker].impact_uusd / 1_000_000.0 / (o.mark_usd * o.lot_shares)))
+    sell = impact_ticks(world, 2 * ticker, BUY, lots)
+    buy = impact_ticks(world, 2 * ticker, SELL, lots)
+    o.impact_bid_usd = sell * o.tick_usd if sell > 0.0 else -1.0
+    o.impact_ask_usd = buy * o.tick_usd if buy > 0.0 else -1.0
+    if sell < 0.0 or buy < 0.0:
+        o.impact_usd = -1.0
+        o.impact_spread_ppb = -1
+    else:
+        o.impact_usd = (sell + buy) / 2.0 * o.tick_usd
+        o.impact_spread_ppb = nearest((buy - sell) / ((buy + sell) / 2.0) * PPB)
 
 
 @kernel
-def refresh(world: World, ticker: int, pinned_usd: float) -> None:
-    """Remake index and mark of a ticker for this second. `pinned_usd` is the stock's own value, used by a control only."""
+def source_usd(world: World, ticker: int, quote_usd: float, value_usd: float) -> float:
+    """What the index would be now, or -1 where its sources are missing (ORC-1, ORC-6, ORC-7).
+
+    `quote_usd` is the stock's quote, or -1 where there is none; `value_usd` its value, of which only a feed knows a share.
+    """
+    o = oracles(world)[ticker]
+    rules = oracle_rules(world)[ticker]
+    if quote_usd < 0.0 and rules.index == STOCK_QUOTE and rules.closed != CLOSED_TOKEN:
+        if rules.closed == CLOSED_OWN:
+            return o.index_usd + o.own_move * impact_difference(o.index_usd, o.impact_bid_usd, o.impact_ask_usd)
+        if rules.closed == CLOSED_FEED:
+            return o.seen_usd + rules.feed_ppb / PPB * (value_usd - o.seen_value_usd)
+        return o.index_usd
+    if quote_usd > 0.0 and rules.index == STOCK_QUOTE:
+        return quote_usd
+    token = impact_mid_usd(world, 2 * ticker + 1, o.token_tick_usd, o.token_lot_shares, o.index_usd, rules.probe_uusd)
+    if quote_usd > 0.0 and rules.index == BOTH:
+        return quote_usd if token < 0.0 else token + rules.stock_ppb / PPB * (quote_usd - token)
+    return token
+
+
+@kernel
+def mark_now(world: World, ticker: int, rate: float, left: float) -> float:
+    """The mark by the venue's form, dollars, before steps and bounds (ORC-3, ORC-8)."""
+    o = oracles(world)[ticker]
+    rules = oracle_rules(world)[ticker]
+    averaged = mark_price(o.index_usd, o.average_usd, rules.premium_cap_ppb)
+    if rules.form == AVERAGED:
+        return averaged
+    if rules.form == INDEX_ITSELF:
+        return o.index_usd
+    fair = fair_price(o.index_usd, rate, left)
+    if rules.form == FAIR_BASIS:
+        return fair
+    b = books(world)[2 * ticker]
+    last = b.last_ticks * o.tick_usd if b.last_ticks > 0 else -1.0
+    if rules.form == MEDIAN_OF_THREE:
+        return median_of_three(fair, averaged, last if last > 0.0 else averaged)
+    bid = -1.0 if b.best_bid == NO_BID else b.best_bid * o.tick_usd
+    ask = -1.0 if b.best_ask == NO_ASK else b.best_ask * o.tick_usd
+    own = book_price(bid, ask, last)
+    return median_of_three(o.index_usd, averaged, own if own > 0.0 else averaged)
+
+
+@kernel
+def discover(world: World, ticker: int, price_usd: float) -> float:
+    """A mark within the bound around its anchor, which moves after it where the rules let it (ORC-10)."""
+    o = oracles(world)[ticker]
+    rules = oracle_rules(world)[ticker]
+    price = bounded(price_usd, o.anchor_usd, rules.bound_ppb)
+    edge = NEAR_EDGE * (o.anchor_usd * rules.bound_ppb / PPB)
+    if price - o.anchor_usd >= edge and o.anchored_up < rules.anchors:
+        o.anchor_usd += edge
+        o.anchored_up += 1
+    elif o.anchor_usd - price >= edge and o.anchored_down < rules.anchors:
+        o.anchor_usd -= edge
+        o.anchored_down += 1
+    return price
+
+
+@kernel
+def refresh(world: World, ticker: int, quote_usd: float, value_usd: float, rate: float, left: float) -> None:
+    """Remake index and mark of a ticker for this second.
+
+    `quote_usd` is the stock's quote or -1; `value_usd` its own value, used by a control and by what stands for an outside feed;
+    `rate` the funding rate being paid, and `left` the share of its interval that is to come.
+    """
     o = oracles(world)[ticker]
     rules = oracle_rules(world)[ticker]
     now_us = clock(world)[0].now_us
-    live = impact_mid_usd(world, 2 * ticker + 1, o.token_tick_usd, o.token_lot_shares, o.index_usd, rules.probe_uusd)
-    if rules.pinned == 1:
-        live = pinned_usd
+    look_at_book(world, ticker)
+    live = value_usd if rules.pinned == 1 else source_usd(world, ticker, quote_usd, value_usd)
+    if quote_usd > 0.0:
+        o.seen_usd = quote_usd
+        o.seen_value_usd = value_usd
+        o.anchor_usd = quote_usd
+        o.anchored_up = 0
+        o.anchored_down = 0
     if live > 0.0:
         o.index_usd = live
         o.index_us = now_us
         o.state = INDEX_LIVE
     else:
         o.state = INDEX_HELD if now_us - o.index_us <= rules.stale_us else INDEX_MISSING
-    o.impact_usd = impact_mid_usd(world, 2 * ticker, o.tick_usd, o.lot_shares, o.mark_usd, rules.impact_uusd)
-    o.impact_spread_ppb = impact_spread_ppb(world, 2 * ticker, o.lot_shares, o.mark_usd, rules.impact_uusd)
     if o.state == INDEX_MISSING:
         if o.impact_usd > 0.0:
-            most = o.mark_usd * rules.step_ppb / PPB
-            o.mark_usd += min(max(o.impact_usd - o.mark_usd, -most), most)
+            o.mark_usd = stepped(o.impact_usd, o.mark_usd, rules.step_ppb)
         else:
             o.state = ALL_MISSING
     else:
         if o.impact_usd > 0.0:
             o.average_usd = o.average_usd * o.keep + (o.impact_usd - o.index_usd) * (1.0 - o.keep)
             o.premium_ppb = nearest((o.impact_usd - o.index_usd) / o.index_usd * PPB)
-        o.mark_usd = mark_price(o.index_usd, o.average_usd, rules.premium_cap_ppb)
+        if now_us % rules.update_us == 0:
+            remake(world, ticker, quote_usd, rate, left)
     o.mark_ticks = max(1, nearest(o.mark_usd / o.tick_usd))
     o.index_ticks = max(1, nearest(o.index_usd / o.token_tick_usd))
     fallbacks(world)[4 * ticker + o.state].seconds += 1
+
+
+@kernel
+def remake(world: World, ticker: int, quote_usd: float, rate: float, left: float) -> None:
+    """Remake the mark from the index: its form, then its step, then its bound."""
+    o = oracles(world)[ticker]
+    rules = oracle_rules(world)[ticker]
+    price = mark_now(world, ticker, rate, left)
+    if rules.update_step_ppb > 0:
+        price = stepped(price, o.mark_usd, rules.update_step_ppb)
+    if rules.bound_ppb > 0 and quote_usd < 0.0:
+        price = discover(world, ticker, price)
+    o.mark_usd = price
 
 
 @kernel

@@ -75,8 +75,16 @@ def second(world: World) -> None:
     stock.advance(world, now_us)
     for ticker in range(c.tickers):
         before_ticks = oracle.oracles(world)[ticker].mark_ticks
-        oracle.refresh(world, ticker, stock.stocks(world)[ticker].value_usd)
+        oracle.refresh(
+            world,
+            ticker,
+            stock.quote_usd(world, ticker),
+            stock.stocks(world)[ticker].value_usd,
+            funding.fundings(world)[ticker].rate_ppb / 1.0e9,
+            funding.left(world, ticker),
+        )
         funding.accrue(world, ticker)
+        funding.vote(world, ticker)
         if minute:
             funding.sample(world, ticker)
             if now_us % HOUR_US == 0:

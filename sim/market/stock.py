@@ -325,6 +325,12 @@ def mid_usd(world: World, ticker: int) -> float:
 
 
 @kernel
+def quote_usd(world: World, ticker: int) -> float:
+    """Middle of the quote there is now, dollars per share, or -1 where there is none."""
+    return mid_usd(world, ticker) if stocks(world)[ticker].visible == 1 else -1.0
+
+
+@kernel
 def impact_ppb(value_uusd: int, volume_uusd: int, daily_sd: float, factor: float) -> int:
     """Impact of an order, `factor` x sd x sqrt(order / daily volume), rounded against who trades (STOCK-4)."""
     assert value_uusd >= 0 and volume_uusd > 0

@@ -24,6 +24,7 @@ def rates(*ppb: int, cap: int = 2_500_000, hours: int = 1) -> tuple[Any, Any]:
     events["rate_ppb"] = ppb
     rules = np.zeros(1, dtype=spec_of(funding_room.funding_rules).dtype)
     rules["interval_us"], rules["cap_ppb"] = hours * HOUR_US, cap
+    events["interval_us"] = hours * HOUR_US
     return events, rules
 
 

@@ -1,12 +1,17 @@
-"""Funding (FUND-1 to FUND-6)."""
+"""Funding (FUND-1 to FUND-11)."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from offhours.sim.declare import Knob, spec_of
 from offhours.sim.market import accounts, funding, matching, oracle
+from offhours.sim.market.money import PPB
 from plain.market import (
     ANN,
     BOB,
@@ -172,3 +177,167 @@ def test_an_interval_of_eight_hours() -> None:
     (event,) = rates(sim)
     assert event["time_us"] % (8 * HOUR) == 0
     assert (event["rate_ppb"], event["hourly_pusd"]) == (800_000, 100 * 1_000_000)
+
+
+# Other venues' forms -------------------------------------------------------------------------------------------------
+
+EIGHT_HOURS = {(funding.funding_rules, "interval_us"): 8 * HOUR, (funding.funding_rules, "divisor"): 1}
+
+
+def choice(column: str, word: str) -> dict[Any, int]:
+    """A choice of the funding rules as a test gives it."""
+    knob = spec_of(funding.funding_rules).columns[column]
+    assert isinstance(knob, Knob)
+    return {(funding.funding_rules, column): knob.choices.index(word)}
+
+
+def quoted(bid: int, ask: int, knobs: dict[Any, int]) -> Simulation:
+    """A market whose perp book has a share and more on either side."""
+    sim = market(dollars=1_000_000, knobs={**SMALL, **knobs})
+    perp(sim, CAT, BUY, bid, 1_000)
+    perp(sim, CAT, SELL, ask, 1_000)
+    return sim
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "expected"),
+    [(10_014, 10_034, 1_400_000), (9_950, 9_980, -2_000_000), (9_990, 10_010, 0)],
+)
+def test_the_premium_of_impact_prices(bid: int, ask: int, expected: int) -> None:
+    """FUND-7: bid above the index, ask below it, and the index between them."""
+    sim = quoted(bid, ask, choice("premium", "impact prices"))
+    go(sim, 60)
+    assert sim.memory[funding.samples]["premium_ppb"][0] == expected
+
+
+def test_a_missing_side_of_impact_prices_counts_nothing() -> None:
+    """FUND-7: without an ask the bid alone makes the premium; without a book it is 0, and a sample nevertheless."""
+    sim = market(dollars=1_000_000, knobs={**SMALL, **choice("premium", "impact prices")})
+    go(sim, 60)
+    perp(sim, CAT, BUY, 10_050, 1_000)
+    go(sim, 60)
+    assert row(sim)["samples"] == 2
+    assert sim.memory[funding.samples]["premium_ppb"][:2].tolist() == [0, 5_000_000]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("once a minute", 2_000_000), ("mean of the minute", 1_050_000), ("median of the minute", 1_000_000)]
+)  # fmt: skip
+def test_what_stands_for_a_minute(word: str, expected: int) -> None:
+    """FUND-7: 57 seconds at 10 bp and three at 20 bp, the last of them the one that ends the minute."""
+    sim = quoted(10_000, 10_020, choice("sampling", word))
+    go(sim, 57)
+    matching.cancel_all(sim.world, CAT, 0)
+    perp(sim, CAT, BUY, 10_010, 1_000)
+    perp(sim, CAT, SELL, 10_030, 1_000)
+    go(sim, 3)
+    assert sim.memory[funding.samples]["premium_ppb"][0] == expected
+    go(sim, 60)
+    assert sim.memory[funding.samples]["premium_ppb"][1] == 2_000_000
+
+
+def test_interest_and_clamp() -> None:
+    """FUND-8: BitMEX's guide: quote 1.00 % and base 0.25 % a day are 0.25 % per 8 h, the rate while the premium is near it
+    (V-F1); 0.05 % of band; beyond it the premium counts, less the band."""
+    interest = (10_000_000 - 2_500_000) // 3
+    assert funding.rate_of(funding.CLAMPED, interest, interest, 500_000, PPB, 1, PPB) == 2_500_000
+    for premium, expected in ((-1_000_000, -500_000), (-400_000, 100_000), (0, 100_000), (600_000, 100_000), (700_000, 200_000)):  # fmt: skip
+        assert funding.rate_of(funding.CLAMPED, premium, 100_000, 500_000, PPB, 1, PPB) == expected
+    half = funding.rate_of(funding.CLAMPED, 700_000, 100_000, 500_000, PPB // 2, 1, PPB)
+    assert half == 100_000
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(-(10**6), 10**6), st.integers(0, 10**7))
+def test_inside_the_band_the_rate_is_the_interest(premium: int, interest: int, band: int) -> None:
+    """FUND-8: flat over [interest - band, interest + band], slope one outside, no jump."""
+    rate = funding.with_interest(premium, interest, band)
+    if abs(premium - interest) <= band:
+        assert rate == interest
+    else:
+        assert rate == premium + (band if premium < interest else -band)
+
+
+@pytest.mark.parametrize(
+    ("premium", "expected"), [(0, 0), (250_000, 0), (-250_000, 0), (300_000, 50_000), (-300_000, -50_000)]
+)
+def test_a_dead_band(premium: int, expected: int) -> None:
+    """FUND-9: Deribit: max(0.025 %, premium) + min(-0.025 %, premium)."""
+    assert funding.rate_of(funding.DEAD_BAND, premium, 0, 250_000, PPB, 1, PPB) == expected
+
+
+def paid_over(word: str, on: str = "index") -> tuple[Simulation, int]:
+    """Ann is long 500 lots ($500) when a rate of 1 % is made at 16:00 UTC; returns what she paid until 00:01 UTC."""
+    knobs = {**EIGHT_HOURS, **choice("payment", word), **choice("paid_on", on), (funding.funding_rules, "samples_min"): 1, (funding.funding_rules, "cap_ppb"): PPB}  # fmt: skip
+    sim = market(dollars=100_000, knobs={**NO_FEES, **knobs})
+    perp(sim, BOB, SELL, 10_000, 500)
+    perp(sim, ANN, BUY, 10_000, 500)
+    go(sim, 90 * 60 - 1)
+    sim.memory[funding.samples]["premium_ppb"][0], row(sim)["samples"] = 10_000_000, 1
+    before = usd(sim, ANN)
+    go(sim, 61)
+    at_start = before - usd(sim, ANN)
+    go(sim, 8 * 3_600 - 61)
+    assert before - usd(sim, ANN) - at_start == (5 * DOLLAR * 7 // 8 if word == "accrued" else 0)
+    go(sim, 1)
+    assert usd(sim, ANN) + usd(sim, BOB) == 200_000 * DOLLAR
+    return sim, at_start
+
+
+def test_a_rate_accrues_or_is_paid_in_one_sum() -> None:
+    """FUND-10: 1 % of $500 is $5: within the next eight hours, at their end, or at the instant the rate is made (and, where
+    no sample made another, once more when the next interval ends: FUND-3)."""
+    for word, first, later in (("accrued", 0, 5), ("next end", 0, 5), ("at once", 5, 5)):
+        sim, at_start = paid_over(word)
+        assert at_start == first * DOLLAR, word
+        assert usd(sim, BOB) == 100_000 * DOLLAR + 500 * DOLLAR + (first + later) * DOLLAR, word
+
+
+def test_a_sum_is_paid_on_the_mark_where_the_venue_says_so() -> None:
+    """FUND-10: 1 % of a lot's value: at an index of 100 and a mark of 101 it is a cent, or a cent and a hundredth."""
+    for on, expected in (("index", 10_000 * 1_000_000), ("mark", 10_100 * 1_000_000)):
+        sim = market(knobs=choice("paid_on", on))
+        sim.memory[oracle.oracles]["mark_ticks"] = 10_100
+        funding.pay(sim.world, 0, 10_000_000)
+        assert row(sim)["paid_pusd"] == expected
+
+
+def test_who_has_left_before_the_end_pays_no_sum() -> None:
+    """FUND-10: a position closed an hour before the funding time owes nothing, and one opened then owes all of it."""
+    knobs = {**NO_FEES, **EIGHT_HOURS, **choice("payment", "next end")}
+    sim = market(dollars=100_000, knobs=knobs)
+    perp(sim, BOB, SELL, 10_000, 500)
+    perp(sim, ANN, BUY, 10_000, 500)
+    go(sim, 30 * 60)
+    row(sim)["rate_ppb"] = 10_000_000
+    perp(sim, ANN, SELL, 10_000, 500)
+    perp(sim, CAT, BUY, 10_000, 500)
+    go(sim, 3_600)
+    assert usd(sim, ANN) == 100_000 * DOLLAR
+    assert usd(sim, CAT) == 100_000 * DOLLAR - 500 * DOLLAR - 5 * DOLLAR
+
+
+@pytest.mark.parametrize(
+    ("now", "rate", "word", "expected"),
+    [(8, 99, "to an hour", 8), (8, 100, "to an hour", 1), (8, -100, "halved", 4), (4, 100, "halved", 2), (1, 100, "halved", 1), (2, 99, "halved", 8), (8, 100, "stays", 8)],
+)  # fmt: skip
+def test_a_cap_that_shortens_the_interval(now: int, rate: int, word: str, expected: int) -> None:
+    """FUND-11: Bybit goes to one hour; OKX from 8 to 4, 2 and 1 (rule of 2026-04-14); below the cap 8 again."""
+    code = choice("at_cap", word)[funding.funding_rules, "at_cap"]
+    assert funding.interval_after(now * HOUR, 8 * HOUR, rate, 100, code) == expected * HOUR
+
+
+def test_a_market_at_its_cap_is_paid_every_hour() -> None:
+    """FUND-11: 30 bp of premium over a cap of 25: rates at 16, 17 and 18 o'clock UTC, each for one hour."""
+    knobs = {**EIGHT_HOURS, **choice("at_cap", "to an hour"), **choice("payment", "at once")}
+    sim = quoted(10_020, 10_040, knobs)
+    go(sim, (90 + 121) * 60)
+    assert [(int(event["time_us"] - FRIDAY_OPEN) // MINUTE, int(event["interval_us"])) for event in rates(sim)] == [(90, HOUR), (150, HOUR), (210, HOUR)]  # fmt: skip
+    assert rates(sim)["samples"].tolist()[1:] == [60, 60]
+    assert (rates(sim)["rate_ppb"] == 2_500_000).all()
+
+
+def test_what_is_wrong_with_an_interval_is_said_of_it() -> None:
+    """FUND-4: three hours do not divide a day's eight; 61 samples do not fit into an hour."""
+    for interval, least, column in ((3, 1, "interval_us"), (1, 61, "samples_min"), (8, 480, None)):
+        wrong = funding.check(SimpleNamespace(interval_us=interval * HOUR, samples_min=least))
+        assert (wrong and wrong[0]) == column

@@ -1,14 +1,33 @@
-"""Index and mark (ORC-1 to ORC-5)."""
+"""Index and mark (ORC-1 to ORC-10)."""
 
 from __future__ import annotations
 
 from math import exp
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from offhours.sim.market import book, matching, oracle
-from plain.market import ANN, BOB, BUY, DOLLAR, SELL, Simulation, go, jump, mark, market, perp, token
+from offhours.sim.declare import Knob, spec_of
+from offhours.sim.market import book, funding, matching, oracle, stock
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    DOLLAR,
+    FRIDAY_OPEN,
+    HOUR,
+    MINUTE,
+    SELL,
+    Simulation,
+    go,
+    jump,
+    mark,
+    market,
+    perp,
+    put_price,
+    token,
+)
 
 SMALL = {
     # Probes of one token (10,000 lots of 0.0001) and of one share of perp (100 lots) at $100.
@@ -171,3 +190,250 @@ def test_a_pinned_index_ignores_the_token_book() -> None:
     token(sim, ANN, SELL, 9_550, 20_000)
     go(sim, 5)
     assert (state(sim)["index_usd"], mark(sim)) == (100.0, 10_000)
+
+
+# Other venues' forms -------------------------------------------------------------------------------------------------
+
+FRIDAY_EVENING = FRIDAY_OPEN + 10 * HOUR + 25 * MINUTE
+"""Five minutes before the post-market ends and the stock has no quote any more until Monday 04:00."""
+
+
+def ruled(column: str, word: str) -> tuple[Any, int]:
+    """A choice of the oracle's as a test gives it."""
+    knob = spec_of(oracle.oracle_rules).columns[column]
+    assert isinstance(knob, Knob)
+    return (oracle.oracle_rules, column), knob.choices.index(word)
+
+
+def with_rules(*words: tuple[str, str], **numbers: int) -> dict[Any, int]:
+    """Rules of the oracle: choices by word, numbers by column."""
+    return {
+        **SMALL,
+        **dict(ruled(*word) for word in words),
+        **{(oracle.oracle_rules, name): value for name, value in numbers.items()},
+    }
+
+
+def asleep(*words: tuple[str, str], closed: str = "frozen", **numbers: int) -> Simulation:
+    """A market whose index is the stock, a minute into the week-end; the last quote was $100."""
+    rules = with_rules(("index", "stock"), ("closed", closed), *words, **numbers)
+    sim = market(dollars=1_000_000, shares_of_tokens=100, pinned=False, knobs=rules, start_us=FRIDAY_EVENING)
+    go(sim, 6 * 60)
+    assert sim.memory[stock.stocks]["visible"][0] == 0
+    return sim
+
+
+def test_an_index_of_the_stock_is_its_quote() -> None:
+    """ORC-6: the token book says 95; the stock is quoted at 100, then at 103."""
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=with_rules(("index", "stock")))
+    token(sim, ANN, BUY, 9_450, 20_000)
+    token(sim, ANN, SELL, 9_550, 20_000)
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(100.0, abs=0.011)
+    jump(sim, 103.0)
+    assert state(sim)["index_usd"] == pytest.approx(103.0, abs=0.011)
+
+
+def test_of_two_sources_a_missing_one_leaves_its_weight_to_the_other() -> None:
+    """ORC-6: token 97 and stock 100 with a quarter of the weight on the stock: 97.75; the stock alone; the token alone."""
+    rules = with_rules(("index", "both"), stock_ppb=250_000_000)
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=rules, start_us=FRIDAY_EVENING)
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(100.0, abs=0.011)
+    token(sim, ANN, BUY, 9_650, 20_000)
+    token(sim, ANN, SELL, 9_750, 20_000)
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(97.75, abs=0.011)
+    go(sim, 6 * 60)
+    assert state(sim)["index_usd"] == pytest.approx(97.0, rel=1e-12)
+
+
+def test_a_frozen_index_stands_while_the_stock_has_no_quote_and_is_live() -> None:
+    """ORC-7: the token book falls to 90, the value to 80: nothing moves, and the price is somebody's."""
+    sim = asleep()
+    token(sim, ANN, BUY, 8_950, 20_000)
+    token(sim, ANN, SELL, 9_050, 20_000)
+    put_price(sim, 80.0)
+    go(sim, 3_600)
+    assert state(sim)["index_usd"] == pytest.approx(100.0, abs=0.011)
+    assert state(sim)["state"] == oracle.INDEX_LIVE
+
+
+def test_a_closed_stock_may_leave_its_index_to_the_token_book() -> None:
+    """ORC-7: at night the token's 90 is the index."""
+    sim = asleep(closed="token book")
+    token(sim, ANN, BUY, 8_950, 20_000)
+    token(sim, ANN, SELL, 9_050, 20_000)
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(90.0, rel=1e-12)
+
+
+def test_an_internal_oracle_goes_to_the_impact_prices_of_its_own_book() -> None:
+    """ORC-7: impact bid 102 and ask 104 over 100 draw it with tau 1 h: 102 - 2 exp(-t / tau); inside the spread it rests."""
+    sim = asleep(closed="own book")
+    start = float(state(sim)["index_usd"])
+    perp(sim, ANN, BUY, 10_200, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    go(sim, 1_800)
+    assert state(sim)["index_usd"] == pytest.approx(102.0 - (102.0 - start) * exp(-0.5), rel=1e-9)
+    matching.cancel_all(sim.world, ANN, 0)
+    held = float(state(sim)["index_usd"])
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    go(sim, 600)
+    assert state(sim)["index_usd"] == held
+    matching.cancel_all(sim.world, ANN, 0)
+    go(sim, 600)
+    assert state(sim)["index_usd"] == held
+
+
+def test_an_internal_oracle_jumps_to_the_first_quote() -> None:
+    """ORC-7: Monday 04:00 the stock is quoted at 95 and the index is there the same second."""
+    sim = asleep(closed="own book")
+    perp(sim, ANN, BUY, 10_200, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    put_price(sim, 95.0)
+    # Clocks went forward on Sunday.
+    go(sim, (FRIDAY_OPEN + 65 * HOUR + 30 * MINUTE - sim.now_us) / 1e6 - 1)
+    assert state(sim)["index_usd"] == pytest.approx(102.0, abs=0.01)
+    go(sim, 2)
+    assert state(sim)["index_usd"] == pytest.approx(95.0, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_us", "expected"), [(HOUR, 1 - exp(-0.1)), (HOUR // 10, 1 - exp(-0.1)), (HOUR // 20, 1 - exp(-0.05))]
+)
+def test_one_step_of_an_internal_oracle(elapsed_us: int, expected: float) -> None:
+    """ORC-7: trade.xyz, internal oracle: one step with dt >= 0.1 h and tau 1 h moves 9.516 % of the difference (V-X5)."""
+    assert oracle.own_book_weight(elapsed_us, HOUR) == pytest.approx(expected, rel=1e-12)
+    assert 1 - exp(-0.1) == pytest.approx(0.09516, abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("price", "bid", "ask", "expected"),
+    [(100.0, 101.0, 103.0, 1.0), (100.0, 97.0, 99.0, -1.0), (100.0, 99.0, 101.0, 0.0), (100.0, -1.0, 99.0, -1.0), (100.0, 101.0, -1.0, 1.0), (100.0, -1.0, -1.0, 0.0)],
+)  # fmt: skip
+def test_the_difference_of_impact_prices(price: float, bid: float, ask: float, expected: float) -> None:
+    """ORC-7: max(0, impact bid - S) - max(0, S - impact ask), a thin side counting nothing (trade.xyz)."""
+    assert oracle.impact_difference(price, bid, ask) == expected
+
+
+def test_a_feed_shows_a_share_of_what_the_value_does() -> None:
+    """ORC-7: of a fall from 100 to 90 a feed of 30 % shows three dollars."""
+    sim = asleep(closed="feed", feed_ppb=300_000_000)
+    jump(sim, 90.0)
+    assert state(sim)["index_usd"] == pytest.approx(97.0, abs=0.011)
+
+
+def test_fair_basis_lets_funding_run_out_over_the_interval() -> None:
+    """ORC-8: BitMEX, 0.8 % per 8 h on an index of 100: 100.80 with all of it to come, 100.60 after two hours of eight."""
+    assert oracle.fair_price(100.0, 0.008, 1.0) == pytest.approx(100.8, rel=1e-12)
+    rules = {**with_rules(("form", "fair basis")), (funding.funding_rules, "interval_us"): 8 * HOUR}
+    sim = market(dollars=100_000, knobs=rules)
+    perp(sim, ANN, BUY, 10_490, 1_000)
+    perp(sim, ANN, SELL, 10_510, 1_000)
+    go(sim, 90 * 60)
+    sim.memory[funding.fundings]["rate_ppb"] = 8_000_000
+    go(sim, 60)
+    # 11:01 New York is 16:01 UTC: 479 of 480 minutes are left, whatever the book says.
+    assert state(sim)["mark_usd"] == pytest.approx(100 * (1 + 0.008 * 479 / 480), rel=1e-12)
+    assert mark(sim) == 10_080
+
+
+@pytest.mark.parametrize(
+    "numbers", [(1.0, 2.0, 3.0), (3.0, 1.0, 2.0), (2.0, 3.0, 1.0), (2.0, 2.0, 9.0), (9.0, 2.0, 2.0)]
+)
+def test_the_middle_one_of_three(numbers: tuple[float, float, float]) -> None:
+    """ORC-8."""
+    assert oracle.median_of_three(*numbers) == 2.0
+
+
+def test_the_median_of_three_marks() -> None:
+    """ORC-8: fair price 100, averaged premium 101 and last trade 104: 101; with a last trade of 100.50 that is the mark."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "median of three")))
+    perp(sim, ANN, BUY, 10_090, 1_000)
+    perp(sim, ANN, SELL, 10_110, 1_000)
+    go(sim, 600)
+    sim.memory[book.books]["last_ticks"][0] = 10_400
+    go(sim)
+    assert mark(sim) == 10_100
+    sim.memory[book.books]["last_ticks"][0] = 10_050
+    go(sim)
+    assert mark(sim) == 10_050
+
+
+def test_the_median_of_oracle_average_and_book() -> None:
+    """ORC-8: oracle 100, oracle + average 100.50, and the middle of bid 100.10, ask 100.20 and last 101, which is 100.20."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "oracle median")))
+    perp(sim, ANN, BUY, 10_010, 1_000)
+    perp(sim, ANN, SELL, 10_020, 1_000)
+    go(sim)
+    state(sim)["average_usd"] = 0.5
+    sim.memory[book.books]["last_ticks"][0] = 10_100
+    go(sim)
+    assert mark(sim) == 10_020
+    sim.memory[book.books]["last_ticks"][0] = 9_000
+    go(sim)
+    assert mark(sim) == 10_010
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "last", "expected"), [(1.0, 3.0, 2.0, 2.0), (1.0, 3.0, 9.0, 3.0), (1.0, 3.0, -1.0, 2.0), (-1.0, 3.0, 5.0, 5.0), (-1.0, -1.0, -1.0, -1.0)]
+)  # fmt: skip
+def test_the_price_of_a_book(bid: float, ask: float, last: float, expected: float) -> None:
+    """ORC-8: the middle of bid, ask and last trade."""
+    assert oracle.book_price(bid, ask, last) == expected
+
+
+def test_the_index_may_be_the_mark() -> None:
+    """ORC-8: dYdX margins at its oracle price: the book at 105 does not matter."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "index")))
+    perp(sim, ANN, BUY, 10_490, 1_000)
+    perp(sim, ANN, SELL, 10_510, 1_000)
+    go(sim, 600)
+    assert mark(sim) == 10_000
+
+
+def test_a_mark_with_a_clock_and_a_step_of_its_own() -> None:
+    """ORC-9: every three seconds by at most half a percent: a jump to 110 is followed 100.50, 101.00, 101.50 ..."""
+    sim = market(knobs=with_rules(("form", "index"), update_us=3_000_000, update_step_ppb=5_000_000))
+    put_price(sim, 110.0)
+    seen = [float(state(sim)["mark_usd"])]
+    for _ in range(9):
+        go(sim)
+        seen.append(float(state(sim)["mark_usd"]))
+    moved = [price for price, before in zip(seen[1:], seen) if price != before]
+    assert moved == pytest.approx([100.5, 100.5 * 1.005, 100.5 * 1.005**2])
+
+
+def test_marks_are_remade_on_full_seconds() -> None:
+    """ORC-9: what is wrong with 1.5 seconds is said of that knob."""
+    wrong = oracle.check(SimpleNamespace(update_us=1_500_000))
+    assert wrong is not None and wrong[0] == "update_us"
+
+
+def test_a_discovery_bound_holds_the_mark_while_the_stock_sleeps() -> None:
+    """ORC-10: 10 % around the last quote: bids at 120 take the mark to 110 and no further; frozen index, cap out of the way."""
+    sim = asleep(bound_ppb=100_000_000, premium_cap_ppb=500_000_000)
+    state(sim)["average_usd"] = 20.0
+    go(sim)
+    assert state(sim)["mark_usd"] == pytest.approx(110.0, abs=0.02)
+    state(sim)["average_usd"] = -20.0
+    go(sim)
+    assert state(sim)["mark_usd"] == pytest.approx(90.0, abs=0.02)
+
+
+def test_a_bound_that_gets_a_new_anchor() -> None:
+    """ORC-10: nine tenths of the way up the anchor becomes 109, once; the hard edge is then 119.90. The quote resets it."""
+    sim = asleep(bound_ppb=100_000_000, premium_cap_ppb=500_000_000, anchors=1)
+    state(sim)["average_usd"] = 30.0
+    go(sim)
+    assert state(sim)["mark_usd"] == pytest.approx(110.0, abs=0.02)
+    assert state(sim)["anchor_usd"] == pytest.approx(109.0, abs=0.02)
+    go(sim)
+    assert state(sim)["mark_usd"] == pytest.approx(119.9, abs=0.02)
+    go(sim, 5)
+    assert (state(sim)["mark_usd"], state(sim)["anchored_up"]) == (pytest.approx(119.9, abs=0.02), 1)
+    go(sim, (FRIDAY_OPEN + 66 * HOUR + 31 * MINUTE - sim.now_us) / 1e6)
+    assert state(sim)["anchor_usd"] == pytest.approx(100.0, abs=0.011)
+    assert state(sim)["anchored_up"] == 0

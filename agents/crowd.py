@@ -111,7 +111,7 @@ def open_peopled_market(setup: Setup, groups: Sequence[GroupLike], python_agents
         people=people,
         group_keys=tuple(group.key for group in groups) + ((PYTHON_KEY,) if python_agents else ()),
         lanes=_lanes(setup, groups, len(people), python_agents),
-        orders=max(setup.orders, 2 * total + 64 * 8 * sum(g.count for g in groups if g.population == "maker") * t),
+        orders=max(setup.orders, 2 * total + 128 * sum(g.count for g in groups if g.population == "maker") * t),
         stops=max(setup.stops, total),
     )
     simulation = open_market(setup, (CROWD, _row_counts(groups, t, total)), wake.run)

@@ -21,7 +21,7 @@ from offhours.sim.compile import kernel, lowest_bit
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balance_row, balances, transfer
 from offhours.sim.market.book import books
-from offhours.sim.market.clock import clock
+from offhours.sim.market.clock import SECOND_US, clock
 from offhours.sim.market.funding import owed, payable_to_hour
 from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
@@ -30,7 +30,10 @@ from offhours.sim.market.positions import positions
 from offhours.sim.market.triggers import DOWN, UP, arm, disarm, loss_node, tier_node
 
 AMPLE = 3
-"""Initial margin of the worst fill, the loss of limit prices and the fee together are below three times the gross value."""
+"""Initial margin of an order's worst fill, the loss of its limit price and its fee together are below three times its value,
+where tiers are marginal: no rate exceeds the whole notional."""
+ROUNDINGS = 16
+"""Micro-dollars that rounded tiers may add to that."""
 TIERS = 8
 NO_TIER = 1 << 62
 MARGINAL, WHOLE = 0, 1
@@ -62,6 +65,14 @@ class Watch:
     frozen: A[int, Column("i8", "flag", "1 while it is being liquidated and may not send orders")]
 
 
+class Reckoned:
+    """One row an account: what an order of this second found out about it, so that the next need not."""
+
+    second: A[int, Column("i8", "s", "second in which it was reckoned; 0 where it changed since")]
+    spare_uusd: A[int, Column("i8", "uusd", "equity beyond initial margin, at least")]
+    cash_uusd: A[int, Column("i8", "uusd", "dollars that may be spent, margin apart, at least")]
+
+
 class Changed:
     """Accounts that changed since the last second; row 0 holds their number."""
 
@@ -71,6 +82,7 @@ class Changed:
 margin_rules = table(MarginRules)
 tiers = table(Tier)
 watches = table(Watch)
+reckoned = table(Reckoned)
 changed = table(Changed)
 
 
@@ -191,18 +203,81 @@ def covers(world: World, account: int, ticker: int, side: int, price_ticks: int,
     if size * side < 0 and lots + closing <= abs(size):
         return 1
     unit = books(world)[2 * ticker].unit_uusd
-    free = free_equity(world, account) - initial_needed(world, account, ticker)
-    # Whoever could pay for all of it several times over needs no look at the schedule: no margin exceeds the notional.
-    dearest = max(price_ticks, oracles(world)[ticker].mark_ticks)
-    gross = (abs(size) + mine.buy_lots + mine.sell_lots + lots) * dearest + mine.buy_value
-    if AMPLE * gross * unit <= free:
+    marginal = margin_rules(world)[ticker].form == MARGINAL
+    ample = most_needed(world, ticker, price_ticks, lots)
+    if marginal and ample <= known_spare(world, account):
         return 1
-    needed = share_up(lots * price_ticks * unit, taker_ppb)
+    free = reckon(world, account)
+    if marginal and ample <= free:
+        return 1
+    needed = share_up(lots * price_ticks * unit, taker_ppb) - worst_case(world, account, ticker, 0, 0, 0, 0)
     if side == BUY:
         needed += worst_case(world, account, ticker, lots, lots * price_ticks, 0, 0)
     else:
         needed += worst_case(world, account, ticker, 0, 0, lots, lots * price_ticks)
     return 1 if needed <= free else 0
+
+
+@kernel
+def most_needed(world: World, ticker: int, price_ticks: int, lots: int) -> int:
+    """More than an order can add to what an account must keep where tiers are marginal, micro-dollars."""
+    dearest = max(price_ticks, oracles(world)[ticker].mark_ticks)
+    return AMPLE * lots * dearest * books(world)[2 * ticker].unit_uusd + ROUNDINGS
+
+
+@kernel
+def known_spare(world: World, account: int) -> int:
+    """Equity beyond initial margin that an account has at least, as far as it was reckoned in this second; else -1.
+
+    Marks and funding move on whole seconds only, so within one of them nothing but its own doings changes an account:
+    a trade or a transfer makes it unknown again, an order that rests takes from it, one that is withdrawn may only add.
+    """
+    r = reckoned(world)[account]
+    return r.spare_uusd if r.second == clock(world)[0].now_us // SECOND_US else -1
+
+
+@kernel
+def known_cash(world: World, account: int) -> int:
+    """Dollars that may leave an account at least, as far as they were reckoned in this second; else -1."""
+    r = reckoned(world)[account]
+    return min(r.spare_uusd, r.cash_uusd) if r.second == clock(world)[0].now_us // SECOND_US else -1
+
+
+@kernel
+def promise(world: World, account: int, margin_uusd: int, cash_uusd: int) -> None:
+    """An order came to rest: it takes at most so much from what is known to be spare, and so many dollars."""
+    r = reckoned(world)[account]
+    r.spare_uusd -= margin_uusd
+    r.cash_uusd -= cash_uusd
+
+
+@kernel
+def reckon(world: World, account: int) -> int:
+    """Equity beyond initial margin, exactly, micro-dollars; what holds for the rest of the second is noted."""
+    r = reckoned(world)[account]
+    r.spare_uusd = spare(world, account)
+    r.cash_uusd = cash(world, account)
+    r.second = clock(world)[0].now_us // SECOND_US if steady(world, account) else 0
+    return r.spare_uusd
+
+
+@kernel
+def affords(world: World, account: int, cost_uusd: int) -> int:
+    """1 where an account may spend so many dollars and keep its initial margin (BANK-4)."""
+    if cost_uusd <= known_cash(world, account):
+        return 1
+    return 1 if cost_uusd <= min(reckon(world, account), reckoned(world)[account].cash_uusd) else 0
+
+
+@kernel
+def steady(world: World, account: int) -> int:
+    """1 where the tiers of all tickers an account is in are marginal: its needs then follow from its own doings alone."""
+    held = watches(world)[account].held
+    while held != 0:
+        if margin_rules(world)[lowest_bit(held)].form != MARGINAL:
+            return 0
+        held &= held - 1
+    return 1
 
 
 @kernel
@@ -225,13 +300,24 @@ def free_equity(world: World, account: int) -> int:
 
 
 @kernel
-def withdrawable(world: World, account: int) -> int:
-    """Dollars that may leave an account while it keeps its initial margin, micro-dollars.
+def spare(world: World, account: int) -> int:
+    """Equity beyond reserves and the initial margin of all positions and open orders, micro-dollars; negative where it lacks."""
+    return free_equity(world, account) - initial_needed(world, account, -1)
+
+
+@kernel
+def cash(world: World, account: int) -> int:
+    """Dollars that an account may spend, margin apart, micro-dollars.
 
     Profit of an open position cannot leave: what a position cost is added back to the dollars that it was paid with.
     """
-    spare = free_equity(world, account) - initial_needed(world, account, -1)
-    return max(0, min(spare, available(world, account, USD) + open_cost(world, account)))
+    return available(world, account, USD) + open_cost(world, account)
+
+
+@kernel
+def withdrawable(world: World, account: int) -> int:
+    """Dollars that may leave an account while it keeps its initial margin, micro-dollars."""
+    return max(0, min(spare(world, account), cash(world, account)))
 
 
 @kernel
@@ -278,6 +364,7 @@ def freeze(world: World, account: int, on: int) -> None:
 @kernel
 def note_change(world: World, account: int) -> None:
     """Put an account on the list of those to be looked at (MARG-5)."""
+    reckoned(world)[account].second = 0
     w = watches(world)[account]
     if w.dirty == 0:
         w.dirty = 1

@@ -54,7 +54,15 @@ from offhours.sim.market.clock import (
 )
 from offhours.sim.market.fees import charge, fee_rules
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import covers, frozen, note_change, note_holding, withdrawable
+from offhours.sim.market.margin import (
+    affords,
+    covers,
+    frozen,
+    most_needed,
+    note_change,
+    note_holding,
+    promise,
+)
 from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import priced, reference_ticks
 from offhours.sim.market.orders import (
@@ -202,6 +210,7 @@ def place(world: World, account: int, book: int, side: int, price_ticks: int, lo
     if rest > 0 and (kind == LIMIT or kind == POST_ONLY):
         if perp:
             note_holding(world, account, ticker)
+            promise(world, account, most_needed(world, ticker, price_ticks, rest), 0)
         else:
             spot_reserve(world, account, book, side, price_ticks, 0, rest)
         report.slot = insert(world, account, book, side, price_ticks, rest, flags & REDUCE_ONLY)
@@ -239,7 +248,7 @@ def admissible(world: World, account: int, book: int, side: int, price_ticks: in
         return ACCEPTED if covers(world, account, book // 2, side, price_ticks, lots, taker_ppb) else NOT_ENOUGH_MARGIN
     if side == BUY:
         value = lots * price_ticks * b.unit_uusd
-        enough = value + share_up(value, taker_ppb) <= withdrawable(world, account)
+        enough = affords(world, account, value + share_up(value, taker_ppb))
     else:
         enough = lots * lot_utokens(world, book) <= available(world, account, token_asset(book // 2))
     return ACCEPTED if enough else NOT_ENOUGH_FUNDS
@@ -386,6 +395,7 @@ def spot_reserve(world: World, account: int, book: int, side: int, price_ticks: 
         rate = fee_rules(world)[book].taker_ppb
         change = unit * new_lots + share_up(unit * new_lots, rate) - unit * old_lots - share_up(unit * old_lots, rate)
         reserve(world, account, USD, change)
+        promise(world, account, max(0, change), max(0, change))
     else:
         reserve(world, account, token_asset(book // 2), (new_lots - old_lots) * lot_utokens(world, book))
 

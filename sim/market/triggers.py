@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
-from offhours.sim.market.book import WINDOW
 
 DOWN, UP = 0, 1
 NO_NODE = 0
+WINDOW = 1 << 14
+"""Ticks in a ticker's window: a quarter of a book's, because what waits beyond it waits at its edge."""
 
 
 class TriggerWindow:
@@ -41,7 +42,7 @@ class TriggerNode:
 class Hit:
     """Nodes that fired and were not looked at yet; row 0 holds their number."""
 
-    node: A[int, Column("i8", "node", "fired node; in row 0 the count")]
+    node: A[int, Column("i4", "node", "fired node; in row 0 the count")]
 
 
 trigger_windows = table(TriggerWindow)
@@ -136,8 +137,9 @@ def _collect(world: World, ticker: int, direction: int, place: int, mark_ticks: 
 @kernel
 def hit(world: World, node: int) -> None:
     """Enter a node among those that fired."""
-    hits(world)[0].node += 1
-    hits(world)[hits(world)[0].node].node = node
+    count = int(hits(world)[0].node) + 1
+    hits(world)[0].node = count
+    hits(world)[count].node = node
 
 
 @kernel
@@ -149,11 +151,11 @@ def waits(world: World, node: int) -> int:
 @kernel
 def take_hit(world: World) -> int:
     """Remove and return a fired node, or NO_NODE."""
-    count = hits(world)[0].node
+    count = int(hits(world)[0].node)
     if count == 0:
         return NO_NODE
     hits(world)[0].node = count - 1
-    return hits(world)[count].node
+    return int(hits(world)[count].node)
 
 
 @kernel
@@ -161,10 +163,17 @@ def _rebase(world: World, ticker: int, mark_ticks: int) -> None:
     """Move a ticker's window to the mark and hang every waiting node on its new place (TRIG-2)."""
     trigger_windows(world)[ticker].base_ticks = max(0, mark_ticks - WINDOW // 2)
     first_row = 2 * ticker * WINDOW
+    chain = NO_NODE
     for row in range(first_row, first_row + 2 * WINDOW):
+        node = int(trigger_heads(world)[row].node)
         trigger_heads(world)[row].node = NO_NODE
-    for node in range(1, len(trigger_nodes(world))):
-        row = int(trigger_nodes(world)[node].row) - 1
-        if first_row <= row < first_row + 2 * WINDOW:
-            trigger_nodes(world)[node].row = 0
-            arm(world, node, ticker, (row - first_row) // WINDOW, trigger_nodes(world)[node].price_ticks)
+        while node != NO_NODE:
+            after = int(trigger_nodes(world)[node].next)
+            trigger_nodes(world)[node].next = chain
+            chain, node = node, after
+    while chain != NO_NODE:
+        n = trigger_nodes(world)[chain]
+        node, chain = chain, int(n.next)
+        direction = (int(n.row) - 1 - first_row) // WINDOW
+        n.row = 0
+        arm(world, node, ticker, direction, n.price_ticks)

@@ -1,7 +1,7 @@
 """How fast it is: prints a table and writes bench.json.
 
-    make bench                                     # everything, about three minutes
-    .venv/bin/python tests/benchmarks/run.py book  # the groups of rows named: book week scale start report fork agent
+    make bench                                     # everything, about five minutes
+    .venv/bin/python tests/benchmarks/run.py book  # the groups of rows named: book week ten marks scale start ...
 
 A row is {name, value, unit, reference, ratio, bound, ok, note}. `reference` is another program's figure for the same work,
 measured in the same run and interleaved, and `ratio` is value over reference; where there is one, `bound` holds the ratio,
@@ -10,6 +10,8 @@ else the value. A row without a bound only informs. A row that cannot be measure
     book     one million messages through the book alone, thin and deep (workload.py), beside the same book in C++ (book.cpp,
              g++ -O3 -march=native); fills and every byte of the tables must agree, and fills with a plain Python book's
     week     one ticker, 168 hours, 10,000 retail and 20 makers at kernel-prototype message rates (week.py)
+    ten      ten tickers, 168 hours, 10,000 retail with cross margin at the prototype's rates; the state; 100,000 retail
+    marks    a second of ten marks in the risk rooms, 10,000 accounts with three positions each (marks.py)
     scale    the time of 100,000 agents beside that of 1,000, 20 makers throughout
     start    from the command to the first event, with an empty compile cache and with a full one; functions compiled
     report   `offhours run weekend-gap`: what it takes beyond its simulation, its folder, its memory; the size of the install
@@ -29,8 +31,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -40,7 +43,11 @@ ROOT = HERE.parent.parent
 # By the name that the tests know them by: cached kernels remember their module's.
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import week, workload  # noqa: E402
+import numpy as np  # noqa: E402
+from benchmarks import marks, week, workload  # noqa: E402
+
+from offhours.sim.market.accounts import HOUSES  # noqa: E402
+from offhours.sim.simulation import Simulation  # noqa: E402
 
 MEGABYTE = 1e6
 
@@ -115,9 +122,15 @@ def book() -> Iterator[Row]:
 # Whole markets -------------------------------------------------------------------------------------------------------
 
 
-def advance(retail: int, sleep_s: float, hours: float, warm_hours: float = 1.2) -> tuple[float, dict[str, int]]:
+def advance(
+    retail: int, sleep_s: float, hours: float, warm_hours: float = 1.2, tickers: Sequence[str] = ("TSLAx",)
+) -> tuple[float, dict[str, int]]:
     """CPU seconds of a busy market from an hour after its start, when everybody has woken once, and what happened in it."""
-    market = week.open_market_of(week.busy_week(retail, sleep_s))
+    return advance_market(week.open_market_of(week.busy_week(retail, sleep_s, tickers=tickers)), hours, warm_hours)
+
+
+def advance_market(market: Simulation, hours: float, warm_hours: float = 1.2) -> tuple[float, dict[str, int]]:
+    """The same for a market at its start."""
     begin_us = market.setup.start_us + int(warm_hours * week.HOUR_US)
     market.advance(begin_us)
     before, begin = week.counts(market), time.process_time()
@@ -137,6 +150,44 @@ def whole_week() -> Iterator[Row]:
         yield row(f"week.10k.{name}", count * scaled / 1e6, "million", note="in that week")
     yield row("week.10k.wake", taken / happened["wakes"] * 1e9, "ns/wake", note="everything included")
     yield row("week.10k.message", taken / happened["messages"] * 1e9, "ns/message", note="everything included")
+
+
+def ten() -> Iterator[Row]:
+    """Ten tickers, one week, 10,000 retail, twenty makers in all of them, at the prototype's rates; ten times the retail."""
+    market = week.open_market_of(week.busy_week(tickers=week.TEN))
+    megabytes = sum(memory.arena.nbytes for memory in market.blocks) / MEGABYTE
+    yield row("ten.10k.state", megabytes, "MB", bound=60.0, note="all tables but the logs, 10,000 retail, ten tickers")
+    taken, happened = advance_market(market, week.WEEK_HOURS - 1.2)
+    scaled = week.WEEK_HOURS / (week.WEEK_HOURS - 1.2)
+    yield row("ten.10k", taken * scaled, "s", bound=60.0, note="ten tickers, 168 h, 10,000 retail, 20 makers, 50 arbitrageurs")  # fmt: skip
+    for name, count in happened.items():
+        yield row(f"ten.10k.{name}", count * scaled / 1e6, "million", note="in that week")
+    yield row("ten.10k.message", taken / happened["messages"] * 1e9, "ns/message", note="everything included")
+    many = week.open_market_of(week.busy_week(100_000, tickers=week.TEN))
+    megabytes = sum(memory.arena.nbytes for memory in many.blocks) / MEGABYTE
+    yield row("ten.100k.state", megabytes, "MB", note="the same with 100,000 retail")
+    taken, _ = advance_market(many, 6.0)
+    yield row("ten.100k", taken * week.WEEK_HOURS / 6.0, "s", bound=250.0, note="100,000 retail, scaled from 6 h")
+
+
+def mark_moves() -> Iterator[Row]:
+    """A second in which ten marks move, for 10,000 accounts; beside the exact scan of all of them."""
+    market = marks.crowded(10_000)
+    counts = np.zeros(3, np.int64)
+    counts[2] = HOUSES + len(market.setup.people)
+    marks.drive(market.world, *marks.path(market, 10, 0.6, 1), counts)
+    marks.scan(market.world, marks.ANN, marks.ANN + 10)
+    scans = [workload.cpu_ns(lambda: marks.scan(market.world, marks.ANN, marks.ANN + 10_000))[0] for _ in range(15)]
+    for name, volatility, seconds, bound in (("calm", 0.6, 5_000, 20.0), ("crash", 20.0, 300, 50.0)):
+        taken = []
+        for seed in range(5):
+            twin = market.fork()
+            work = partial(marks.drive, twin.world, *marks.path(twin, seconds, volatility, seed), counts)
+            counts[:2] = 0
+            taken.append(workload.cpu_ns(work)[0] / seconds / 1e3)
+        note = f"volatility {volatility:.0%} a year; {counts[0] / seconds:.0f} looks a second, {counts[1]:,} below maintenance"
+        yield row(f"marks.{name}", statistics.median(taken), "us/second", bound=bound, note=note)
+    yield row("marks.scan", statistics.median(scans) / 1e3, "us", note="the exact scan of all accounts that this saves")
 
 
 def scale() -> Iterator[Row]:
@@ -308,6 +359,8 @@ def agent() -> Iterator[Row]:
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "book": book,
     "week": whole_week,
+    "ten": ten,
+    "marks": mark_moves,
     "scale": scale,
     "start": start,
     "report": report,

@@ -7,6 +7,7 @@ seven hundred trades a week would eat everybody's capital.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from offhours.agents import wake
@@ -21,12 +22,13 @@ from offhours.sim.tape import Tape
 HOUR_US = 3_600_000_000
 WEEK_HOURS = 168
 SLEEP_S = 860.0
+TEN = ("SPYx", "QQQx", "GLDx", "NVDAx", "AAPLx", "TSLAx", "GOOGLx", "HOODx", "MSTRx", "CRCLx")
 PYTHON_GAP_US = 50
 
 TEXT = """
 question = "How fast is a busy week?"
 venue = "kraken"
-tickers = ["TSLAx"]
+tickers = [{tickers}]
 start = "2026-05-03 20:00"
 measure_from = "2026-05-03 20:00"
 end = "2026-05-10 20:00"
@@ -81,9 +83,16 @@ endowment = {{ usd = "$2M", broker_usd = "$1M", tokens = "$500,000" }}
 """
 
 
-def busy_week(retail: int = 10_000, sleep_s: float = SLEEP_S, disagreement_bp: float = 1.0) -> Scenario:
-    """The scenario, with so many retail traders who look so often."""
-    return read_scenario(TEXT.format(retail=retail, sleep_s=sleep_s, disagreement=disagreement_bp), "busy-week.toml")
+def busy_week(
+    retail: int = 10_000,
+    sleep_s: float = SLEEP_S,
+    disagreement_bp: float = 1.0,
+    tickers: Sequence[str] = ("TSLAx",),
+) -> Scenario:
+    """The scenario, with so many retail traders who look so often, in these tickers."""
+    names = ", ".join(f'"{ticker}"' for ticker in tickers)
+    text = TEXT.format(retail=retail, sleep_s=sleep_s, disagreement=disagreement_bp, tickers=names)
+    return read_scenario(text, "busy-week.toml")
 
 
 def open_market_of(scenario: Scenario, seed: int = 7, python_agents: int = 0, orders: int = 1 << 15) -> Simulation:

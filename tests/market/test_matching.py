@@ -213,10 +213,10 @@ def test_the_smallest_order() -> None:
 
 
 def test_a_refusal_changes_nothing_and_is_counted() -> None:
-    """MATCH-6: each refused in turn; state but for report, refusal and message counts stays as it was."""
+    """MATCH-6: each refused in turn; state but for report, counts and what was reckoned stays as it was."""
     sim = market(dollars=100)
     perp(sim, ANN, SELL, 10_000, 5)
-    tables = [t for t in sim.memory.arrays if t not in ("Report", "Refused", "Clock")]
+    tables = [t for t in sim.memory.arrays if t not in ("Report", "Refused", "Clock", "Reckoned")]
     before = {t: sim.memory.arrays[t].tobytes() for t in tables}
     tries = [
         (perp(sim, BOB, BUY, 10_000, 0), matching.BAD_SIZE),

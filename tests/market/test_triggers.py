@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhours.sim.market import stops, triggers
-from offhours.sim.market.book import WINDOW
+from offhours.sim.market.triggers import WINDOW
 from plain.market import ANN, BOB, BUY, SELL, jump, mark, market, waiting_stops
 
 
@@ -37,7 +37,7 @@ def test_a_tick_short_does_not_fire() -> None:
 
 
 def test_what_waits_beyond_the_window_waits_for_its_own_price() -> None:
-    """TRIG-2: at $100 the window ends at $655.35. Stops at $660, $700, $1,500 wait at its edge; the mark jumps to $670."""
+    """TRIG-2: at $100 the window ends at $181.91. Stops at $660, $700, $1,500 wait at its edge; the mark jumps to $670."""
     sim = market()
     for price in (66_000, 70_000, 150_000):
         stops.place_stop(sim.world, ANN, 0, BUY, price, 1, 0)

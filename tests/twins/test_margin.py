@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from offhours.sim.market import accounts, funding, margin, oracle, orders, positions
+from offhours.sim.market import accounts, funding, margin, matching, oracle, orders, positions
 from plain.ledger import share_up
 from plain.margin import Holding, equity, maintenance, requirement
 from plain.market import ANN, CLASS_D, FLAT, Simulation, market
@@ -52,6 +52,7 @@ def write(sim: Simulation, dollars: int, held: list[Holding]) -> None:
     memory = sim.memory
     memory[accounts.balances]["amount"][ANN * (2 + 2 * TICKERS)] = dollars
     memory[margin.watches]["held"][ANN] = 7
+    memory[margin.reckoned]["second"][ANN] = 0
     for ticker, h in enumerate(held):
         row = ANN * TICKERS + ticker
         memory[positions.positions]["size_lots"][row] = h.lots
@@ -111,4 +112,40 @@ def test_an_order_is_covered_to_the_micro_dollar(
     sim.memory[accounts.balances]["amount"][ANN * (2 + 2 * TICKERS)] = dollars
     same = sum(n for s, _, n in held[0].orders if s == side)
     only_closes = held[0].lots * side < 0 and lots + same <= abs(held[0].lots)
-    assert margin.covers(sim.world, ANN, 0, side, price, lots, taker_ppb) == int(off >= 0 or only_closes)
+    accepted = int(off >= 0 or only_closes)
+    assert margin.covers(sim.world, ANN, 0, side, price, lots, taker_ppb) == accepted
+    # What was reckoned for the first order of a second decides the next one alike.
+    assert margin.covers(sim.world, ANN, 0, side, price, lots, taker_ppb) == accepted
+
+
+messages = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from([1, -1]),
+        st.integers(9_000, 11_000),
+        st.integers(1, 60_000),
+        st.integers(0, 5),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(st.booleans(), st.integers(0, 2_000), messages)
+@settings(max_examples=100)
+def test_what_was_reckoned_never_lets_an_order_pass_that_a_fresh_look_would_refuse(
+    whole: bool, dollars: int, sent: list[tuple[int, int, int, int, int]]
+) -> None:
+    """MARG-3: a market that forgets what it reckoned before each order answers alike, order by order."""
+    sims = [base("D", whole).fork() for _ in range(2)]
+    for sim in sims:
+        sim.endow(ANN, 0, dollars * 1_000_000)
+        sim.endow(ANN, 2, 10_000_000)
+    for book, side, price, lots, what in sent:
+        sims[1].memory[margin.reckoned]["second"] = 0
+        if what == 0:
+            answers = [matching.cancel_all(sim.world, ANN, book) for sim in sims]
+        else:
+            size = lots if book % 2 == 0 else lots // 10 + 1
+            answers = [sim.place(ANN, book, side, price, size, matching.LIMIT) for sim in sims]
+        assert answers[0] == answers[1], (book, side, price, lots)

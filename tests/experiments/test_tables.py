@@ -26,6 +26,7 @@ CODES = {
     ("leverage", "bucket"): 6,
     ("liquidations", "stage"): 9,
     ("cases", "event"): 4,
+    ("trades", "repair"): 3,
 }
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from offhours.experiments import calc_cli
+
 if TYPE_CHECKING:
     from offhours.experiments.compare import Comparison
     from offhours.experiments.run import Run, Stage
@@ -579,6 +581,9 @@ def glossary_command(word: Annotated[str | None, typer.Argument(help="one word")
         raise Mistake("glossary", "", word, f"there is no '{word}'{nearest(word, words)}")
     for name in found:
         typer.echo(f"{name}: {words[name]}")
+
+
+calc_cli.add(app, _guarded)
 
 
 @app.command("version")

@@ -118,7 +118,7 @@ def _exact(number: object) -> Fraction | None:
     if isinstance(number, (int, Fraction, Decimal)):
         return Fraction(number)
     if isinstance(number, float) and math.isfinite(number):
-        return Fraction(repr(number))
+        return Fraction(repr(float(number)))
     item = getattr(number, "item", None)
     return _exact(item()) if callable(item) else None
 

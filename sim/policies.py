@@ -1,0 +1,404 @@
+"""Who is cut, and by how much, when a bankrupt position must be closed against others: policies of auto-deleveraging.
+
+A policy is a plain function ``(candidates, budget) -> reductions`` on arrays, so that the next one is ten lines::
+
+    def fair(candidates, budget):
+        return candidates.room * budget / candidates.room.sum()
+
+`candidates.room` is the most that can be taken of each, in the unit of the budget: lots of a position, or dollars of profit.
+What a policy returns is checked (:func:`checked`): as many numbers as candidates, none below zero, none beyond its room, in sum
+the budget (or all there is, where that is less). One's own comes from a Python file (:func:`load`), has a time limit, and
+may raise: each is one sentence, a :class:`PolicyError`.
+
+The formulas are those of Chitra, "Autodeleveraging: Impossibilities and Optimization" (arXiv 2512.01112): queue, pro rata,
+capped pro rata by water filling, risk-aware, min-max. Its printed "levered pro rata" divides twice by its total and is not
+budget balanced; here leverage enters through water filling.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhours.sim.rules import Mistake, nearest
+
+Floats = NDArray[np.float64]
+
+
+class PolicyError(Mistake):
+    """A policy that raised, hung, or returned something that is not an allocation; one sentence."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(name, "", "", what)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Those whose positions may be cut: arrays of equal length, in the order of the venue's book of accounts."""
+
+    room: Floats
+    """Most that can be taken: lots of the position, or dollars of profit."""
+    profit: Floats
+    """Unrealised profit of the position at the mark, dollars; negative where it has lost."""
+    equity: Floats
+    """Equity of the account, dollars."""
+    notional: Floats
+    """Value of the position at the mark, dollars."""
+    gross: Floats
+    """Values of all positions of the account, dollars."""
+    score: Floats
+    """What the venue ranks by; the highest goes first."""
+    cap: Floats
+    """Largest share of the room that may be taken, 0 to 1."""
+    offset: Floats
+    """Part of the room that stands against other legs of the same account, as a hedge; at most the room."""
+
+    @classmethod
+    def of(cls, room: Any, **columns: Any) -> Candidates:
+        """From any sequences; what is not given is neutral (no profit, equity of one, cap of one, no hedge)."""
+        rooms = np.asarray(room, dtype=np.float64)
+        filled = {name: np.zeros(len(rooms)) for name in ("profit", "score", "offset", "notional")}
+        filled |= {"equity": np.ones(len(rooms)), "cap": np.ones(len(rooms))}
+        filled |= {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+        filled.setdefault("gross", filled["notional"])
+        return cls(rooms, **filled)
+
+    def __len__(self) -> int:
+        return len(self.room)
+
+    @property
+    def leverage(self) -> Floats:
+        """Gross value over equity, at most LEVERAGE_MOST, which it is where nothing is left."""
+        alive = self.equity * LEVERAGE_MOST > self.gross
+        return np.where(alive, self.gross / np.where(alive, self.equity, 1.0), LEVERAGE_MOST)
+
+    @property
+    def most(self) -> Floats:
+        """What can be taken of each within its cap."""
+        return self.room * self.cap
+
+    def frozen(self) -> Candidates:
+        """A copy that cannot be written to, for somebody else's code."""
+        copies = {}
+        for item in fields(self):
+            copies[item.name] = getattr(self, item.name).copy()
+            copies[item.name].flags.writeable = False
+        return Candidates(**copies)
+
+
+Policy = Callable[[Candidates, float], Floats]
+
+
+FAINT = 1e-12
+"""A weight below this share of the largest is none: it would say no more than rounding does."""
+LEVERAGE_MOST = 1_000.0
+"""Leverage of who has no equity left, and the most that counts of anybody's: near zero equity it is an artefact."""
+
+# Water filling --------------------------------------------------------------------------------------------------------
+
+
+def water_level(weights: Floats, caps: Floats, budget: float) -> float:
+    """The level at which ``sum weights x min(level, caps)`` is the budget; the highest cap where it cannot be.
+
+    Caps are sorted once; between two of them the sum is linear: n log n.
+    """
+    order = np.argsort(caps, kind="stable")
+    levels = caps[order]
+    still_open = np.cumsum(weights[order][::-1])[::-1]
+    filled = np.cumsum(np.diff(levels, prepend=0.0) * still_open)
+    at = int(np.searchsorted(filled, budget))
+    if at == len(levels):
+        return float(levels[-1]) if len(levels) else 0.0
+    below, level = (float(filled[at - 1]), float(levels[at - 1])) if at else (0.0, 0.0)
+    return level + (budget - below) / float(still_open[at]) if still_open[at] > 0 else level
+
+
+def fill(weights: Floats, most: Floats, budget: float) -> Floats:
+    """Amounts in proportion to weights, none beyond `most`, in sum the budget (or all of `most`).
+
+    Who has no weight is asked only when all others are used up, and then in proportion to what can be taken.
+    """
+    budget = min(budget, float(most.sum()))
+    weighted = weights > FAINT * weights.max(initial=0.0)
+    found = np.zeros(len(most))
+    if weighted.any():
+        w, m = weights[weighted], most[weighted]
+        found[weighted] = np.minimum(m, w * water_level(w, m / w, min(budget, float(m.sum()))))
+    rest = budget - float(found.sum())
+    if rest > 1e-12 * max(1.0, budget) and not weighted.all():
+        others = most[~weighted]
+        if others.sum() > 0:
+            found[~weighted] = others * min(1.0, rest / float(others.sum()))
+    return found
+
+
+def in_lots(amounts: Floats, most: Floats, budget: int) -> Floats:
+    """Whole lots near `amounts`, none beyond `most`, in sum the budget: rounded down, the rest to the largest fractions."""
+    whole = np.floor(amounts + 1e-9)
+    rest = round(min(budget, float(np.floor(most + 1e-9).sum())) - whole.sum())
+    order = np.argsort(-(amounts - whole), kind="stable")
+    while rest > 0:
+        before = rest
+        for index in order:
+            if rest > 0 and whole[index] + 1 <= most[index] + 1e-9:
+                whole[index] += 1
+                rest -= 1
+        if rest == before:
+            break
+    return whole
+
+
+# Policies -------------------------------------------------------------------------------------------------------------
+
+
+def _in_turn(candidates: Candidates, order: NDArray[np.intp], budget: float) -> Floats:
+    """All of each in an order until the budget is met."""
+    found = np.zeros(len(candidates))
+    most = candidates.most[order]
+    before = np.concatenate(([0.0], np.cumsum(most)[:-1])) if len(most) else most
+    found[order] = np.clip(budget - before, 0.0, most)
+    return found
+
+
+def queue(candidates: Candidates, budget: float) -> Floats:
+    """The highest score first, all of it, then the next (Binance, BitMEX, Bybit, Hyperliquid: each with a score of its own).
+
+    Equal scores keep the order in which they stand.
+    """
+    return _in_turn(candidates, np.argsort(-candidates.score, kind="stable"), budget)
+
+
+def unranked(candidates: Candidates, budget: float) -> Floats:
+    """All of each in the order in which they stand (dYdX v4: iteration over opposite positions)."""
+    return _in_turn(candidates, np.arange(len(candidates)), budget)
+
+
+def contract_pro_rata(candidates: Candidates, budget: float) -> Floats:
+    """In proportion to the size of positions."""
+    return fill(candidates.room, candidates.most, budget)
+
+
+def contract_pro_rata_down(candidates: Candidates, budget: float) -> Floats:
+    """The same in whole contracts, each rounded down: it falls short of the budget and never goes beyond."""
+    return np.floor(contract_pro_rata(candidates, budget) + 1e-9)
+
+
+def wealth_pro_rata(candidates: Candidates, budget: float) -> Floats:
+    """In proportion to profit; who has none is asked last."""
+    return fill(np.maximum(candidates.profit, 0.0), candidates.most, budget)
+
+
+def capped_pro_rata(candidates: Candidates, budget: float) -> Floats:
+    """The same share of everybody's room, up to everybody's cap, by water filling.
+
+    The only rule that splitting an account does not change, that scales, and that never takes less from who has more.
+    """
+    return candidates.room * np.minimum(candidates.cap, _share_level(candidates, budget))
+
+
+def _share_level(candidates: Candidates, budget: float) -> float:
+    return water_level(candidates.room, candidates.cap, min(budget, float(candidates.most.sum())))
+
+
+def risk_aware_by(g: Callable[[Floats], Floats]) -> Policy:
+    """Shares that grow with leverage as leverage x g(leverage), up to everybody's cap, by water filling (RAP)."""
+
+    def risk_aware_policy(candidates: Candidates, budget: float) -> Floats:
+        leverage = candidates.leverage
+        return fill(candidates.room * leverage * g(leverage), candidates.most, budget)
+
+    return risk_aware_policy
+
+
+risk_aware: Policy = risk_aware_by(lambda leverage: leverage)
+risk_aware.__doc__ = "Risk-aware with g(leverage) = leverage: shares grow with leverage squared."
+
+
+def min_max_fair(candidates: Candidates, budget: float) -> Floats:
+    """Whole contracts whose largest share per equity is as small as can be: an integer programme, as a reference offline.
+
+    Minimises the largest (taken / room) / equity. Who has no equity left is not asked. Slow: scipy.optimize.milp.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    count = len(candidates)
+    most = np.where(candidates.equity > 0, np.floor(candidates.most + 1e-9), 0.0)
+    wanted = min(round(budget), round(float(most.sum())))
+    if count == 0 or wanted <= 0:
+        return np.zeros(count)
+    scale = np.where(candidates.equity > 0, candidates.room * candidates.equity, 1.0)
+    unit = float(scale.mean())
+    # x_i <= z x room_i x equity_i / unit for everybody, sum x = wanted, z as small as can be.
+    rows = np.hstack([np.eye(count), -(scale / unit).reshape(-1, 1)])
+    total = np.append(np.ones(count), 0.0).reshape(1, -1)
+    solved = milp(
+        np.append(np.zeros(count), 1.0),
+        integrality=np.append(np.ones(count), 0.0),
+        bounds=Bounds(np.zeros(count + 1), np.append(most, np.inf)),
+        constraints=[LinearConstraint(rows, -np.inf, 0.0), LinearConstraint(total, wanted, wanted)],
+    )
+    if solved.x is None:
+        raise PolicyError("min-max fair", f"the integer programme has no solution: {solved.message}")
+    found: Floats = np.round(solved.x[:count])
+    return found
+
+
+def hedge_aware(candidates: Candidates, budget: float) -> Floats:
+    """An account's legs are netted first: what is no hedge is cut, the same share of everybody's, and hedges only after it."""
+    offset = np.clip(candidates.offset, 0.0, candidates.room)
+    bare = np.minimum(candidates.room - offset, candidates.most)
+    first = fill(bare, bare, budget)
+    rest = max(0.0, budget - float(first.sum()))
+    return first + fill(offset, candidates.most - bare, rest)
+
+
+POLICIES: Mapping[str, Policy] = {
+    "queue": queue,
+    "unranked": unranked,
+    "contract-pro-rata": contract_pro_rata,
+    "wealth-pro-rata": wealth_pro_rata,
+    "capped-pro-rata": capped_pro_rata,
+    "risk-aware": risk_aware,
+    "min-max-fair": min_max_fair,
+    "hedge-aware": hedge_aware,
+}
+"""What a rulebook may name."""
+
+
+def policy(name: str) -> Policy:
+    """A built-in policy by name; :class:`~offhours.sim.rules.Mistake` with the nearest one otherwise."""
+    if name not in POLICIES:
+        allowed = f"there is no policy '{name}'; there are {', '.join(POLICIES)}{nearest(name, POLICIES)}"
+        raise Mistake("adl.policy", "", name, allowed)
+    return POLICIES[name]
+
+
+# Somebody else's ------------------------------------------------------------------------------------------------------
+
+TIME_LIMIT_S = 2.0
+"""How long one decision of a person's own policy may take."""
+
+
+def load(text: str, folder: Path | str = ".", *, allowed: bool = False) -> Callable[..., Any]:
+    """The function that "my_policy.py:fair" names, the file taken from `folder`; :class:`Mistake` where it cannot be had.
+
+    Running somebody's file is running his program, so it must be allowed.
+    """
+    file, _, name = text.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise Mistake("policy", "", text, f"'{text}' is not written like my_policy.py:fair")
+    if not allowed:
+        raise Mistake("policy", "", text, f"'{text}' is a program; say --allow-python to run it")
+    path = Path(folder) / file
+    if not path.is_file():
+        raise Mistake("policy", "", text, f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"offhours_policy_{path.stem}_{next(_loaded)}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    _within(f"{file}", lambda: spec.loader.exec_module(module), TIME_LIMIT_S)  # type: ignore[union-attr]
+    found = getattr(module, name, None)
+    if not callable(found):
+        names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise Mistake(str(path), "", name, f"has no function '{name}'{nearest(name, names)}")
+    return found  # type: ignore[no-any-return]
+
+
+_loaded = itertools.count()
+
+
+def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
+    """What a call returns; :class:`PolicyError` where it raises or takes longer than allowed.
+
+    It runs in a thread of its own, which is left behind if it hangs: nothing else in Python ends a call for sure.
+    """
+    outcome: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            outcome["value"] = call()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is theirs, and is told in one sentence
+            outcome["error"] = error
+
+    thread = threading.Thread(target=run, daemon=True, name=f"policy {name}")
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise PolicyError(name, f"took longer than {seconds:g} s")
+    if "error" in outcome:
+        error = outcome["error"]
+        said = " ".join(str(error).split())
+        raise PolicyError(name, f"raised {type(error).__name__}{f': {said}' if said else ''}") from error
+    return outcome["value"]
+
+
+def checked(
+    chosen: Callable[..., Any],
+    candidates: Candidates,
+    budget: float,
+    *,
+    name: str = "",
+    whole: bool = False,
+    seconds: float | None = None,
+) -> Floats:
+    """What a policy takes from each, held to what an allocation must be; :class:`PolicyError` otherwise.
+
+    `whole` asks for whole lots; `seconds` limits the time of somebody else's (None: one's own, called straight).
+    """
+    called = name or getattr(chosen, "__name__", "policy").replace("_", "-")
+    if seconds is None:
+        given = chosen(candidates, budget)
+    else:
+        own = candidates.frozen()
+        given = _within(called, lambda: chosen(own, budget), seconds)
+    try:
+        found = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise PolicyError(called, f"returned {type(given).__name__}, not a number for each candidate") from None
+    count = len(candidates)
+    if found.shape != (count,):
+        shape = "one number" if found.ndim == 0 else f"{len(found)} numbers" if found.ndim == 1 else "a table"
+        raise PolicyError(called, f"returned {shape} for {count} candidates")
+    if not np.isfinite(found).all():
+        raise PolicyError(
+            called, f"returned {found[~np.isfinite(found)][0]} for candidate {int(np.argmin(np.isfinite(found)))}"
+        )
+    slack = 1e-9 * max(1.0, float(budget))
+    for wrong, what in (
+        (found < -slack, "less than nothing from"),
+        (found > candidates.room + slack, "more than he has from"),
+    ):
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise PolicyError(called, f"takes {what} candidate {first}: {found[first]:g} of {candidates.room[first]:g}")
+    wanted = min(float(budget), float(candidates.room.sum()))
+    if abs(float(found.sum()) - wanted) > 1e-9 * max(1.0, wanted) * max(1, count):
+        raise PolicyError(called, f"takes {found.sum():.10g} in all, and {wanted:.10g} is to be taken")
+    if whole and (found != np.round(found)).any():
+        raise PolicyError(called, f"takes {found[found != np.round(found)][0]:g} lots of somebody, which is not whole")
+    return np.clip(found, 0.0, candidates.room)
+
+
+def checked_rate(chosen: Callable[..., Any], premiums: Any, *, name: str = "", most: float = 1.0, seconds: float = TIME_LIMIT_S) -> float:  # fmt: skip
+    """The rate that somebody's funding rule makes of an interval's premiums; :class:`PolicyError` where it is none.
+
+    A rule is ``(premiums) -> rate``, both shares of one; a rate beyond `most` either way is a mistake, not a rate.
+    """
+    called = name or getattr(chosen, "__name__", "funding rule").replace("_", "-")
+    own = np.array(premiums, dtype=np.float64)
+    own.flags.writeable = False
+    given = _within(called, lambda: chosen(own), seconds)
+    try:
+        rate = float(given)
+    except (TypeError, ValueError):
+        raise PolicyError(called, f"returned {type(given).__name__}, not a rate") from None
+    if not np.isfinite(rate) or abs(rate) > most:
+        raise PolicyError(called, f"returned {rate:g}, which is no rate between {-most:g} and {most:g}")
+    return rate

@@ -1,0 +1,334 @@
+"""Policies of auto-deleveraging: worked examples of the literature, and laws that hold for any candidates."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offhours.sim.policies import (
+    POLICIES,
+    Candidates,
+    Policy,
+    PolicyError,
+    capped_pro_rata,
+    checked,
+    checked_rate,
+    contract_pro_rata,
+    contract_pro_rata_down,
+    fill,
+    hedge_aware,
+    in_lots,
+    load,
+    min_max_fair,
+    policy,
+    queue,
+    risk_aware_by,
+    unranked,
+    water_level,
+    wealth_pro_rata,
+)
+from offhours.sim.rules import Mistake
+
+FAST = {name: each for name, each in POLICIES.items() if name != "min-max-fair"}
+
+amounts = st.floats(0.01, 1e6, allow_nan=False)
+
+
+@st.composite
+def crowds(draw: st.DrawFn, least: int = 1, most: int = 12) -> Candidates:
+    """Any candidates: some without profit, without equity, capped, hedged."""
+    count = draw(st.integers(least, most))
+    column = lambda values: np.array(draw(st.lists(values, min_size=count, max_size=count)))  # noqa: E731
+    room = column(amounts)
+    return Candidates.of(
+        room,
+        profit=column(st.floats(-1e5, 1e5)),
+        equity=column(st.floats(-10, 1e5)),
+        notional=column(amounts),
+        gross=column(amounts),
+        score=column(st.floats(-10, 10)),
+        cap=column(st.floats(0.05, 1)),
+        offset=room * column(st.floats(0, 1)),
+    )
+
+
+# Worked examples --------------------------------------------------------------------------------------------------------
+
+
+def test_the_queue_of_the_bitmex_example() -> None:
+    """V-A1, BitMEX ADL page: six longs, a short of 20 is liquidated; account 2 is closed, account 5 by half."""
+    rank = [3, 6, 1, 4, 5, 2]
+    longs = Candidates.of([10, 10, 20, 30, 20, 10], score=rank)
+    assert queue(longs, 20).tolist() == [0, 10, 0, 0, 10, 0]
+    assert unranked(longs, 20).tolist() == [10, 10, 0, 0, 0, 0]
+
+
+def test_the_static_example_of_the_literature() -> None:
+    """arXiv 2512.01112, static example: B = 7.5 of U = 12.5; queue in the order 2, 1, 3, and pro rata."""
+    winners = Candidates.of([8, 4, 0.5], profit=[8, 4, 0.5], equity=[10, 5, 1], score=[2, 3, 1])
+    taken = queue(winners, 7.5)
+    assert taken / winners.room == pytest.approx([0.4375, 1, 0])
+    assert winners.equity - taken == pytest.approx([6.5, 1, 1])
+    for pro_rata in (capped_pro_rata, wealth_pro_rata, contract_pro_rata):
+        taken = pro_rata(winners, 7.5)
+        assert taken == pytest.approx([4.8, 2.4, 0.3])
+        assert winners.equity - taken == pytest.approx([5.2, 2.6, 0.7])
+
+
+def test_the_printed_levered_pro_rata_is_not_what_is_here() -> None:
+    """Dividing twice by the total leaves the budget unmet; water filling meets it whatever g is."""
+    winners = Candidates.of([3.0, 2.0, 1.0], equity=[1.0, 1.0, 1.0], notional=[1.0, 5.0, 20.0])
+    weights = winners.leverage * winners.room
+    printed = winners.room * 2 * winners.leverage / weights.sum() * winners.room / weights.sum()
+    assert printed.sum() < 1
+    for g in (lambda lev: lev, lambda lev: lev**2, lambda lev: np.maximum(lev - 4, 0)):
+        assert risk_aware_by(g)(winners, 2.0).sum() == pytest.approx(2.0, rel=1e-12)
+
+
+def test_risk_aware_asks_those_without_weight_last() -> None:
+    """g(x) = (x - 4)+ gives the careful no weight: they pay only what the others cannot."""
+    winners = Candidates.of([3.0, 2.0], equity=[1.0, 1.0], notional=[1.0, 5.0])
+    policy_ = risk_aware_by(lambda leverage: np.maximum(leverage - 4, 0))
+    assert policy_(winners, 1.5).tolist() == [0, 1.5]
+    assert policy_(winners, 2.5) == pytest.approx([0.5, 2])
+
+
+def test_hedges_are_cut_last() -> None:
+    """One has 10 lots against 10 elsewhere, the other 10 bare: 8 come from the bare one, and 15 take half of the hedge."""
+    pair = Candidates.of([10.0, 10.0], offset=[10.0, 0.0])
+    assert hedge_aware(pair, 8).tolist() == [0, 8]
+    assert hedge_aware(pair, 15).tolist() == [5, 10]
+    assert contract_pro_rata(pair, 8).tolist() == [4, 4]
+
+
+def test_whole_contracts_rounded_down_fall_short() -> None:
+    """7 of (5, 5, 5): 2.33 each is 2 each, one short of the budget; largest fractions then meet it."""
+    three = Candidates.of([5.0, 5.0, 5.0])
+    assert contract_pro_rata_down(three, 7).tolist() == [2, 2, 2]
+    assert in_lots(contract_pro_rata(three, 7), three.most, 7).tolist() == [3, 2, 2]
+
+
+# Laws -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAST)
+@given(crowd=crowds(), share=st.floats(0, 1.5))
+def test_the_budget_is_met_and_nobody_gives_more_than_he_may(name: str, crowd: Candidates, share: float) -> None:
+    budget = share * float(crowd.most.sum())
+    taken = POLICIES[name](crowd, budget)
+    assert taken.sum() == pytest.approx(min(budget, crowd.most.sum()), rel=1e-9, abs=1e-9)
+    assert (taken >= 0).all() and (taken <= crowd.most * (1 + 1e-9) + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["contract-pro-rata", "capped-pro-rata", "wealth-pro-rata", "risk-aware", "hedge-aware"]
+)
+@given(crowd=crowds(2), share=st.floats(0.01, 0.99), part=st.floats(0.1, 0.9))
+def test_splitting_an_account_changes_nothing(name: str, crowd: Candidates, share: float, part: float) -> None:
+    """Sybil-resistance: two accounts with parts of everything give together what one gave."""
+    budget = share * float(crowd.most.sum())
+    split = {}
+    for column in ("room", "profit", "equity", "notional", "gross", "offset"):
+        values = getattr(crowd, column)
+        split[column] = np.concatenate(([values[0] * part, values[0] * (1 - part)], values[1:]))
+    for column in ("score", "cap"):
+        values = getattr(crowd, column)
+        split[column] = np.concatenate(([values[0], values[0]], values[1:]))
+    one, two = POLICIES[name](crowd, budget), POLICIES[name](Candidates(**split), budget)
+    assert two[0] + two[1] == pytest.approx(one[0], rel=1e-6, abs=1e-6)
+    assert two[2:] == pytest.approx(one[1:], rel=1e-6, abs=1e-6)
+
+
+@given(crowd=crowds(2), share=st.floats(0.01, 0.99))
+def test_capped_pro_rata_keeps_the_order(crowd: Candidates, share: float) -> None:
+    """Who has more, with the same cap, gives more and keeps more."""
+    even = Candidates.of(crowd.room, cap=np.full(len(crowd), 0.7))
+    taken = capped_pro_rata(even, share * float(even.most.sum()))
+    order = np.argsort(even.room)
+    assert (np.diff(taken[order]) >= -1e-9).all() and (np.diff((even.room - taken)[order]) >= -1e-9).all()
+
+
+@pytest.mark.parametrize("name", FAST)
+@given(crowd=crowds(), share=st.floats(0, 1), scale=st.sampled_from([0.125, 8.0, 1024.0]))
+def test_another_unit_changes_nothing(name: str, crowd: Candidates, share: float, scale: float) -> None:
+    """Scale invariance: everything in another unit of money and size is the same allocation in that unit."""
+    budget = share * float(crowd.most.sum())
+    scaled = Candidates(
+        crowd.room * scale, crowd.profit * scale, crowd.equity * scale, crowd.notional * scale, crowd.gross * scale,
+        crowd.score, crowd.cap, crowd.offset * scale,
+    )  # fmt: skip
+    found = POLICIES[name](scaled, budget * scale) / scale
+    assert found == pytest.approx(POLICIES[name](crowd, budget), rel=1e-7, abs=1e-7)
+
+
+@settings(max_examples=25, deadline=None)
+@given(crowd=crowds(2, 6), share=st.floats(0.05, 0.95))
+def test_water_filling_is_the_quadratic_optimum(crowd: Candidates, share: float) -> None:
+    """Capped pro rata minimises sum w h^2 / 2 over h <= cap with sum w h = budget: compared with a general solver."""
+    from scipy.optimize import minimize
+
+    w = crowd.room / crowd.room.sum()
+    budget = share * float((w * crowd.cap).sum())
+    solved = minimize(
+        lambda h: 0.5 * float(w @ h**2),
+        crowd.cap * share,
+        jac=lambda h: w * h,
+        bounds=[(0, cap) for cap in crowd.cap],
+        constraints={"type": "eq", "fun": lambda h: float(w @ h) - budget, "jac": lambda h: w},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    ours = np.minimum(crowd.cap, water_level(w, crowd.cap, budget))
+    assert float(w @ ours) == pytest.approx(budget, rel=1e-12)
+    assert 0.5 * float(w @ ours**2) <= solved.fun * (1 + 1e-9) + 1e-15
+    assert np.sqrt(w) * ours == pytest.approx(np.sqrt(w) * solved.x, abs=2e-4)
+
+
+@given(crowd=crowds(2), share=st.floats(0.01, 0.99))
+def test_no_policy_leaves_the_first_in_the_queue_less(crowd: Candidates, share: float) -> None:
+    """Ranked by profit, the queue takes as much from the top winner as any valid policy can."""
+    ranked = Candidates.of(
+        crowd.room, profit=crowd.room, score=crowd.room, equity=crowd.equity, notional=crowd.notional
+    )
+    budget = share * float(crowd.room.sum())
+    first = int(np.argmax(crowd.room))
+    most = queue(ranked, budget)[first]
+    for each in FAST.values():
+        assert each(ranked, budget)[first] <= most + 1e-6
+
+
+@given(rooms=st.lists(st.floats(1, 1e5), min_size=2, max_size=30), part=st.floats(0.01, 1), theta=st.floats(0.1, 1))
+def test_the_gap_between_queue_and_pro_rata_for_the_top_winner(rooms: list[float], part: float, theta: float) -> None:
+    """arXiv 2512.01112: where the budget H is within the top winner's w1, he keeps H (1 - w1 / U) more under pro rata."""
+    crowd = Candidates.of(rooms, score=rooms)
+    first = int(np.argmax(rooms))
+    top, total = rooms[first], sum(rooms)
+    budget = part * top
+    gap = queue(crowd, budget)[first] - capped_pro_rata(crowd, budget)[first]
+    assert gap == pytest.approx(budget * (1 - top / total), rel=1e-9, abs=1e-9 * top)
+    deficit = budget / theta
+    assert gap / (theta * deficit) == pytest.approx(1 - top / total, rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rooms=st.lists(st.integers(1, 9), min_size=2, max_size=4),
+    equity=st.lists(st.integers(1, 9), min_size=4, max_size=4),
+    share=st.floats(0.1, 0.9),
+)
+def test_the_integer_programme_is_the_best_of_all(rooms: list[int], equity: list[int], share: float) -> None:
+    """Min-max fair against every allocation in whole contracts there is."""
+    crowd = Candidates.of(rooms, equity=equity[: len(rooms)])
+    budget = max(1, int(share * sum(rooms)))
+    scale = crowd.room * crowd.equity
+    every = np.array(np.meshgrid(*[np.arange(room + 1) for room in rooms])).reshape(len(rooms), -1)
+    every = every[:, every.sum(axis=0) == budget]
+    best = (every / scale[:, None]).max(axis=0).min()
+    found = checked(min_max_fair, crowd, budget, whole=True)
+    assert (found / scale).max() == pytest.approx(best, rel=1e-9)
+
+
+@given(crowd=crowds(), share=st.floats(0, 1))
+def test_whole_lots_meet_a_whole_budget(crowd: Candidates, share: float) -> None:
+    lots = Candidates.of(np.ceil(crowd.room))
+    budget = int(share * lots.room.sum())
+    found = in_lots(contract_pro_rata(lots, budget), lots.most, budget)
+    assert found.sum() == budget and (found == np.round(found)).all() and (found <= lots.most).all()
+    assert (np.abs(found - contract_pro_rata(lots, budget)) < 1 + 1e-6).all()
+
+
+def test_nothing_is_taken_where_there_is_nobody_or_nothing() -> None:
+    for each in POLICIES.values():
+        assert len(each(Candidates.of([]), 5.0)) == 0
+        assert each(Candidates.of([3.0, 4.0]), 0.0).tolist() == [0, 0]
+    assert fill(np.zeros(2), np.array([1.0, 3.0]), 2.0).tolist() == [0.5, 1.5]
+
+
+# One's own ------------------------------------------------------------------------------------------------------------
+
+TWO = Candidates.of([10.0, 30.0], profit=[1.0, 2.0])
+
+
+def refused(chosen: Any, **options: Any) -> str:
+    with pytest.raises(PolicyError) as caught:
+        checked(chosen, TWO, 20, name="mine", seconds=1.0, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_an_own_policy_is_held_to_its_answer() -> None:
+    assert checked(lambda c, budget: c.room * budget / c.room.sum(), TWO, 20, seconds=1.0).tolist() == [5, 15]
+    assert checked(lambda c, budget: [5, 15], TWO, 20, seconds=1.0, whole=True).tolist() == [5, 15]
+    assert checked(lambda c, budget: c.room, TWO, 50, seconds=1.0).tolist() == [10, 30], (
+        "all there is, where that is less"
+    )
+    assert "takes 19 in all, and 20 is to be taken" in refused(lambda c, budget: [5, 14])
+    assert "more than he has from candidate 0: 12 of 10" in refused(lambda c, budget: [12, 8])
+    assert "less than nothing from candidate 0" in refused(lambda c, budget: [-5, 25])
+    assert "returned 3 numbers for 2 candidates" in refused(lambda c, budget: [5, 10, 5])
+    assert "returned one number" in refused(lambda c, budget: 20)
+    assert "returned nan for candidate 1" in refused(lambda c, budget: [5, float("nan")])
+    assert "returned str" in refused(lambda c, budget: "half")
+    assert "not whole" in refused(lambda c, budget: [5.5, 14.5], whole=True)
+
+
+def test_an_own_policy_may_raise_or_hang_and_nothing_else_is_lost() -> None:
+    def broken(candidates: Candidates, budget: float) -> Any:
+        raise KeyError("profitt")
+
+    def greedy(candidates: Candidates, budget: float) -> Any:
+        candidates.room[0] = 0
+
+    assert "raised KeyError: 'profitt'" in refused(broken)
+    assert "raised ValueError" in refused(greedy), "what it is shown cannot be written to"
+    began = time.monotonic()
+    with pytest.raises(PolicyError, match=r"mine: took longer than 0.05 s"):
+        checked(lambda c, budget: time.sleep(0.5), TWO, 20, name="mine", seconds=0.05)
+    assert time.monotonic() - began < 0.4
+
+
+def test_a_policy_is_loaded_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "my_policy.py"
+    file.write_text(
+        "def fair(candidates, budget):\n    return candidates.room * budget / candidates.room.sum()\nHALF = 0.5\n"
+    )
+    fair: Policy = load("my_policy.py:fair", tmp_path, allowed=True)
+    assert checked(fair, TWO, 20, seconds=1.0).tolist() == [5, 15]
+    for text, sentence in (
+        ("my_policy.py:fare", "has no function 'fare'; did you mean fair?"),
+        ("my_policy.py:HALF", "has no function 'HALF'"),
+        ("other.py:fair", "there is no file"),
+        ("my_policy:fair", "is not written like my_policy.py:fair"),
+    ):
+        with pytest.raises(Mistake) as caught:
+            load(text, tmp_path, allowed=True)
+        assert sentence in str(caught.value)
+    with pytest.raises(Mistake, match="is a program; say --allow-python to run it"):
+        load("my_policy.py:fair", tmp_path)
+    file.write_text("import no_such_thing\n")
+    with pytest.raises(PolicyError, match=r"my_policy.py: raised ModuleNotFoundError"):
+        load("my_policy.py:fair", tmp_path, allowed=True)
+
+
+def test_a_funding_rule_is_held_to_its_answer() -> None:
+    assert checked_rate(lambda premiums: premiums.mean() / 8, [0.001, 0.003]) == pytest.approx(0.00025)
+    for rule, sentence in (
+        (lambda premiums: None, "returned NoneType, not a rate"),
+        (lambda premiums: float("inf"), "returned inf"),
+        (lambda premiums: 7.0, "no rate between -1 and 1"),
+        (lambda premiums: 1 / 0, "raised ZeroDivisionError"),
+    ):
+        with pytest.raises(PolicyError, match=sentence):
+            checked_rate(rule, [0.001], name="mine")
+
+
+def test_an_unknown_policy_names_the_nearest() -> None:
+    assert policy("queue") is queue
+    with pytest.raises(Mistake, match="did you mean risk-aware"):
+        policy("risk-awar")

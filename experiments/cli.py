@@ -434,6 +434,37 @@ def check_command(name: Name) -> None:
         typer.echo(f"  {own.hypothetical}")
 
 
+def _counting(total: int) -> Callable[[str, int], None]:
+    """A line a finished run: how many of all, and about how long the others take."""
+    count, began = 0, time.monotonic()
+
+    def done(label: str, number: int) -> None:
+        nonlocal count
+        count += 1
+        left = (time.monotonic() - began) / count * (total - count)
+        typer.echo(f"{count} of {total} runs: {label}, seed {number}; about {left:.0f} s left", err=True)
+
+    return done
+
+
+def _compare_venues(chosen: Scenario, venues: str, seeds: range, out: Path, as_json: bool) -> None:
+    """Several rulebooks on the same luck: who pays, and what else differs."""
+    from offhours.experiments import who_pays
+
+    names = [name.strip() for name in venues.split(",") if name.strip()]
+    _say_compiling()
+    found = who_pays.side_by_side(chosen, names, seeds, _counting(len(seeds) * len(names)))
+    page = who_pays.write_page(found, out, f"who-pays_{chosen.name}_{'-'.join(book.label for book in found.books)}")
+    if as_json:
+        typer.echo(json.dumps(who_pays.to_json(found), indent=2))
+    else:
+        for text in who_pays.lines(found):
+            typer.echo(text)
+        typer.echo(f"page: {page}")
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 @app.command("compare")
 @_guarded
 def compare_command(
@@ -441,6 +472,9 @@ def compare_command(
     b: Annotated[str | None, typer.Argument(metavar="[RUN_B]", help="another run's folder", show_default=False)] = None,
     vary: Annotated[
         str | None, typer.Option(metavar="KNOB=A,B,C", help="run each of these values on the same luck")
+    ] = None,
+    venues: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="run each of these rulebooks, as it stands, on the same luck")
     ] = None,
     seeds: Annotated[int, typer.Option(help="how many seeds, from --seed on", min=1)] = 8,
     seed: Seed = 7,
@@ -456,6 +490,11 @@ def compare_command(
     from offhours.experiments.scenario import scenario
     from offhours.sim.rules import Mistake
 
+    if venues is not None:
+        if b is not None or vary is not None:
+            raise Mistake("compare", "", b or str(vary), "--venues goes with one scenario, without --vary")
+        _compare_venues(scenario(a, _changes(changes)), venues, range(seed, seed + seeds), out, as_json)
+        return
     if vary is None:
         if b is None:
             raise Mistake("compare", "", "", "takes two run folders, or a scenario with --vary KNOB=A,B")
@@ -469,13 +508,7 @@ def compare_command(
         raise Mistake("compare", "", b, "give two run folders, or one scenario with --vary")
     chosen = variants(scenario(a, _changes(changes)), vary)
     _say_compiling()
-    count, total, began = 0, seeds * len(chosen), time.monotonic()
-
-    def done(label: str, number: int) -> None:
-        nonlocal count
-        count += 1
-        left = (time.monotonic() - began) / count * (total - count)
-        typer.echo(f"{count} of {total} runs: {label}, seed {number}; about {left:.0f} s left", err=True)
+    done = _counting(seeds * len(chosen))
 
     found, failures, interrupted = run_all(chosen, range(seed, seed + seeds), done)
     for failure in failures:

@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     from offhours.experiments.run import Run
 
 REGIMES = ("mature", "launch")
+_VENUE_TABLES = ("perp", "token")
+"""Sections of rules that a venue writes for itself."""
 CALENDARS = ("classic", "24x5")
 
 FIELDS = {
@@ -386,6 +388,35 @@ class Scenario:
         return _build(
             self.name, document, self.file, self._folder, tuple((merged | dict(changes)).items()), self._populations
         )
+
+    def own_rules(self) -> tuple[str, ...]:
+        """The rules of perp, token and margin classes that the scenario's own file sets over its venue's, by name."""
+        document = {key: value for key, value in self.document.items() if key in _VENUE_TABLES or key == "asset"}
+        layer = read_layer(document, "scenario", self.file, tickers())
+        named = [
+            f"{ticker}.{name}" if ticker else name for ticker, name in layer if name.partition(".")[0] in _VENUE_TABLES
+        ]
+        return (*named, *(f"margin_class.{name}" for name in self.document.get("margin_class", {})))
+
+    def at_venue(self, venue: str) -> Scenario:
+        """The same question under another rulebook as it stands.
+
+        What the scenario's own file says of perp, token and margin classes is left out; what was set for this run stays.
+        Who wants more leverage than the venue lends gets what it lends.
+        """
+        document = {
+            key: value for key, value in self.document.items() if key not in (*_VENUE_TABLES, "margin_class", "set")
+        }
+        own_assets = document.get("asset", {})
+        document["asset"] = {
+            ticker: {key: value for key, value in table.items() if key not in _VENUE_TABLES}
+            for ticker, table in own_assets.items()
+        }
+        path = str(Path(venue).resolve()) if venue.endswith(".toml") else venue
+        rules = resolve(path, self.tickers, assets=read_asset)
+        classes = {f"{ticker}.{CLASS}": rules.setting(CLASS, ticker).text for ticker in self.tickers}
+        changes = {**classes, **dict(self.changes), "venue": path}
+        return _build(self.name, document, self.file, self._folder, tuple(changes.items()), self._populations)
 
     def control(self, name: str) -> Scenario:
         """A variation to run on the same luck: one of CONTROLS, or a table ``[control.NAME]`` of the file."""

@@ -221,7 +221,7 @@ def funding_paid_usd(run: Run) -> float:
 
 MEASURES: tuple[tuple[str, str, Callable[[Run], float | None]], ...] = (
     ("shortfall per $1M", "USD", lambda run: own.shortfall if (own := bill(run)) is not None else None),
-    ("mark wrong for, after the first price", "min", lambda run: _deep(run.summary, "by_ticker", run.scenario.headline, "minutes_apart")),
+    ("mark wrong for, after the first price", "min", lambda run: _deep(run.summary, "by_ticker", run.scenario.headline, "gap", "minutes_apart")),
     ("mark furthest from the stock, while one can see it", "%", lambda run: mark_error_pct(run)),
     ("funding, standard deviation", "bp/h", lambda run: _deep(run.summary, "funding", "std_bp")),
     ("hedges broken", "count", lambda run: _deep(run.summary, "cascade", "hedges_broken")),

@@ -14,10 +14,12 @@ form here. With a venue that has a rulebook, inputs that are not given are taken
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
 import re
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,7 +27,7 @@ from fractions import Fraction
 from typing import Any
 
 from offhours.sim import rules, units
-from offhours.sim.market import liquidation, margin
+from offhours.sim.market import funding, issuer, liquidation, margin, oracle
 from offhours.sim.rules import Mistake, nearest
 from offhours.sim.units import UnitError
 
@@ -101,6 +103,79 @@ MEANINGS: dict[str, str] = {
     "liability_weight": "weight of the borrow",
     "asset_multiplier": "liquidation multiplier of the collateral",
     "liability_multiplier": "liquidation multiplier of the borrow",
+    "levels": "levels of a book from the best: size@price, ...",
+    "bids": "bids from the best: size@price, ...",
+    "asks": "asks from the best: size@price, ...",
+    "impact": "impact notional",
+    "impact_bid": "average price of selling the impact size",
+    "impact_ask": "average price of buying the impact size",
+    "impact_mid": "middle of the impact prices",
+    "index": "index (oracle) price",
+    "mark": "mark price, or its average",
+    "premiums": "premiums of the interval, separated by commas",
+    "premium": "premium",
+    "kept": "middle share of the sorted premiums that counts",
+    "interest": "interest part, per interval",
+    "band": "band within which the rate is the interest",
+    "scale": "what the rate is multiplied by",
+    "divisor": "what the rate is divided by",
+    "cap": "largest value, both ways",
+    "factor": "funding factor",
+    "quote_rate": "interest of the quote currency",
+    "base_rate": "interest or yield of the base",
+    "third_rate": "interest of the currency of margin",
+    "intervals": "intervals a day",
+    "clamp": "largest spread as a share of the oracle price",
+    "offset": "share of the oracle price that is added",
+    "periods": "periods a day",
+    "exponent": "exponent (of the imbalance; of price and resolution together)",
+    "long_interest": "open interest of longs",
+    "short_interest": "open interest of shorts",
+    "internal": "average of the perp",
+    "external": "average of the spot price",
+    "years": "length in years",
+    "clamp_lower": "lower clamp of the interest part",
+    "clamp_upper": "upper clamp of the interest part",
+    "rate_lower": "lowest rate",
+    "rate_upper": "highest rate",
+    "trading": "share of the period without auction",
+    "hours": "hours over which it is paid off",
+    "pure": "rate of longs without the broker's part",
+    "broker": "the broker's part",
+    "duration": "how long it was held",
+    "basis": "hours of the basis",
+    "points": "times and prices: time@price, ...",
+    "begin": "time at which the period begins",
+    "end": "time at which it ends",
+    "pause_from": "time at which an auction begins",
+    "pause_to": "time at which it ends",
+    "average_premium": "average of price less index, dollars",
+    "share_left": "share of the interval that is to come",
+    "last": "last trade",
+    "bid": "best bid",
+    "ask": "best ask",
+    "others": "marks of other venues, separated by commas",
+    "before": "mark before",
+    "step": "largest step",
+    "sources": "prices of the sources, separated by commas",
+    "weights": "weights of the sources, separated by commas",
+    "guard": "largest distance of a source from the median",
+    "elapsed": "time since the last update",
+    "constant": "time constant",
+    "future": "price of the dated future",
+    "carry": "rate less yield, a year",
+    "spot": "spot price",
+    "kappa": "weight of the premium in the funding formula, per period",
+    "iota": "interest in the funding formula, per period",
+    "correlation": "correlation of spot and exchange rate",
+    "spot_vol": "volatility of the spot price",
+    "rate_vol": "volatility of the exchange rate",
+    "raw": "raw tokens",
+    "multiplier": "tokens shown for a raw one",
+    "new": "new shares",
+    "old": "old shares",
+    "fee_a_year": "fee a year",
+    "days": "days",
 }
 """What each input means; the same word means the same everywhere."""
 
@@ -133,6 +208,8 @@ def _read(given: object, kind: str, name: str) -> Value:
     """An input as it was given, exactly; :class:`Mistake` where it is none of its kind."""
     try:
         if kind.endswith("*"):
+            if given == "none":
+                return ()
             found = tuple(_read(part, kind[:-1], name) for part in _parts(given))
             if not found:
                 raise UnitError("the list is empty")
@@ -195,9 +272,11 @@ def _plain(value: Value) -> str:
 def _text(value: Value, kind: str) -> str:
     """A value with its unit."""
     if kind.endswith("*"):
-        return ", ".join(_text(part, kind[:-1]) for part in value)
-    if isinstance(value, tuple):
-        return ":".join(_plain(part).strip("()") for part in value)
+        return ", ".join(_text(part, kind[:-1]) for part in value) or "none"
+    if kind == "tier":
+        return f"{_decimal(value[0])}:{_decimal(value[1] * 100)}%:{_decimal(value[2] * 100)}%"
+    if kind in ("level", "point"):
+        return f"{_decimal(value[0])}@{_decimal(value[1])}"
     if isinstance(value, str):
         return value
     text = _decimal(value)
@@ -361,9 +440,22 @@ def _question(name: str, sentence: str) -> None:
     FORMS[name] = {}
 
 
+def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel as the Python function it is written as, with all it calls: for a number now and then nothing is compiled."""
+    plain: Any = getattr(function, "py_func", function)
+    kernels = {
+        name: uncompiled(plain.__globals__[name])
+        for name in plain.__code__.co_names
+        if hasattr(plain.__globals__.get(name), "py_func")
+    }
+    if not kernels:
+        return plain  # type: ignore[no-any-return]
+    return types.FunctionType(plain.__code__, {**plain.__globals__, **kernels}, plain.__name__, plain.__defaults__)
+
+
 def _step(name: str, kind: str, formula: str, function: Callable[..., Any], arguments: str = "") -> Step:
     """A step whose arguments are named like the function's parameters, or listed."""
-    plain = getattr(function, "py_func", function)
+    plain = uncompiled(function)
     names = tuple(arguments.split()) if arguments else tuple(inspect.signature(plain).parameters)
     return Step(name, kind, formula, plain, names)
 
@@ -448,7 +540,8 @@ def _filled(formula: str, values: Mapping[str, Value]) -> str:
     """A formula with the numbers put in; a sentence stays as it is."""
     if formula.startswith(("look up", "where")):
         return formula
-    return re.sub(r"[A-Za-z_]\w*", lambda m: _plain(values[m[0]]) if m[0] in values else m[0], formula)
+    filled = re.sub(r"[A-Za-z_]\w*", lambda m: _plain(values[m[0]]) if m[0] in values else m[0], formula)
+    return re.sub(r"\((\(-[\d.]+\))\)", r"\1", filled)
 
 
 def chosen(question: str, venue: str | None, ticker: str = "TSLAx") -> tuple[Form, dict[str, tuple[object, str]]]:
@@ -741,7 +834,7 @@ def _zero_equity(price: Fraction, share: Fraction, signed_size: Fraction, fees: 
     """LIQ-7 as the market has it, in units of a whole dollar and a whole coin: it counts size in lots, so whole ones go in."""
     scale = signed_size.denominator
     lots = int(signed_size * scale)
-    formula: Any = getattr(liquidation.zero_equity_price, "py_func", liquidation.zero_equity_price)
+    formula = uncompiled(liquidation.zero_equity_price)
     return Fraction(formula(float(price), float(share * scale), lots, 1, float(fees * 10**9)))
 
 
@@ -843,4 +936,420 @@ _form(
 _form(
     "cover-size", "drift-spot", "drift-labs/protocol-v2, math/liquidation: borrow taken over with collateral", "shortage money; asset_weight number; liability_weight number; asset_multiplier number = 1; liability_multiplier number = 1; price price; fund_rate rate = 0",
     _step("size", "size", "look up: shortage / price / (liability_weight * (1 - fund_rate) - asset_weight * asset_multiplier / liability_multiplier), rounded down at each division", lambda shortage, asset, liability, asset_by, liability_by, price, fund_rate: Fraction(liquidation.cover_transfer_nano(_micro(shortage), round(asset * 10_000), _micro(asset_by), round(liability * 10_000), _micro(liability_by), _micro(price), _micro(fund_rate)), 10**9), "shortage asset_weight liability_weight asset_multiplier liability_multiplier price fund_rate"),
+)  # fmt: skip
+
+# Premium and funding ----------------------------------------------------------------------------------------------------
+
+PPB = 10**9
+
+
+def _ppb(value: Fraction) -> int:
+    """A share of one in whole billionths, as the market keeps it: the nearest."""
+    return math.floor(value * PPB + Fraction(1, 2))
+
+
+def _ppm(value: Value) -> int:
+    """A share of one in whole millionths, towards zero."""
+    return int(value * MICRO)
+
+
+def _quote(levels: Value, value: Fraction) -> Fraction:
+    """Impact price of a side, -1 where it is too thin or empty."""
+    return Fraction(oracle.price_of_value(levels, value)) if levels else Fraction(-1)  # type: ignore[arg-type]
+
+
+def _whole_units(*prices: Fraction) -> tuple[int, ...]:
+    """Prices in one unit that makes all of them whole, -1 staying what it is."""
+    unit = math.lcm(*(price.denominator for price in prices))
+    return tuple(-1 if price < 0 else int(price * unit) for price in prices)
+
+
+_question("impact-price", "average price at which a book takes or gives an amount")
+_form(
+    "impact-price", "value", "impact notional of Binance, dYdX, Hyperliquid: a size in dollars", "levels level*; impact money",
+    _step("price", "price", "look up: dollars over size, walking the levels from the best", oracle.price_of_value, "levels impact"),
+)  # fmt: skip
+_form(
+    "impact-price", "size", "impact size of Kraken: a size in base units", "levels level*; size size",
+    _step("price", "price", "look up: dollars over size, walking the levels from the best", oracle.price_of_size, "levels size"),
+)  # fmt: skip
+
+_question("premium", "distance of the perp from its index, as a share of the index")
+_form(
+    "premium", "kraken", "Kraken, funding of linear perpetuals: premium of the impact mid (FUND-1)", "impact_bid price; impact_ask price; index price",
+    _step("impact_mid", "price", "(impact_bid + impact_ask) / 2", lambda impact_bid, impact_ask: (impact_bid + impact_ask) / 2),
+    _step("premium", "rate", "ppb((impact_mid - index) / index)", lambda impact_mid, index: Fraction(_ppb((impact_mid - index) / index), PPB)),
+)  # fmt: skip
+for _name, _source in (
+    ("binance", "Binance: premium index from impact bid and ask (FUND-7)"),
+    ("bitmex", "BitMEX, perpetual contracts guide: premium index (FUND-7)"),
+    ("bybit", "Bybit: premium index from impact bid and ask (FUND-7)"),
+    ("okx", "OKX: premium index from impact bid and ask (FUND-7)"),
+    ("hyperliquid", "Hyperliquid: premium from impact prices (FUND-7)"),
+    ("trade-xyz", "trade.xyz: premium from impact prices (FUND-7)"),
+    ("lighter", "Lighter: premium from impact prices of 500 USDC over the initial margin fraction"),
+):
+    _form(
+        "premium", _name, _source, "impact_bid price; impact_ask price; index price",
+        _step("premium", "rate", "(max(0, impact_bid - index) - max(0, index - impact_ask)) / index", lambda index, bid, ask: oracle_difference(index, bid, ask) / index, "index impact_bid impact_ask"),
+    )  # fmt: skip
+_form(
+    "premium", "dydx", "dydxprotocol/v4-chain, memclob premium votes: impact notional, whole ppm", "bids level* = none; asks level* = none; impact money = 5000; index price",
+    _step("impact_bid", "price", "look up: average price at which the bids take the impact notional, -1 where they are too thin", _quote, "bids impact"),
+    _step("impact_ask", "price", "look up: average price at which the asks give the impact notional, -1 where they are too thin", _quote, "asks impact"),
+    _step("premium", "rate", "truncated((max(0, impact_bid - index) - (max(0, index - impact_ask) if impact_ask > 0 else 0)) / index)", lambda index, bid, ask: Fraction(funding.premium_ppm(*_whole_units(index, bid, ask)), MICRO), "index impact_bid impact_ask"),
+)  # fmt: skip
+_form(
+    "premium", "deribit", "Deribit: (mark - index) / index", "mark price; index price",
+    _step("premium", "rate", "(mark - index) / index", lambda mark, index: (mark - index) / index),
+)  # fmt: skip
+
+
+def oracle_difference(index: Fraction, bid: Fraction, ask: Fraction) -> Fraction:
+    """FUND-7 as the market has it, exactly."""
+    return Fraction(uncompiled(oracle.impact_difference)(index, bid, ask))
+
+
+def _trimmed(premiums: Value, kept: Fraction) -> Fraction:
+    """FUND-2, first part, as the market has it: whole billionths, the middle share, rounded down."""
+    ordered = sorted(_ppb(premium) for premium in premiums)
+    count = max(1, int(len(ordered) * kept))
+    skipped = (len(ordered) - count) // 2
+    return Fraction(sum(ordered[skipped : skipped + count]) // count, PPB)
+
+
+def _rate(shape: int) -> Callable[..., Fraction]:
+    made = uncompiled(funding.rate_of)
+
+    def rate(
+        average: Fraction, interest: Fraction, band: Fraction, scale: Fraction, divisor: Fraction, cap: Fraction
+    ) -> Fraction:
+        return Fraction(
+            made(shape, _ppb(average), _ppb(interest), _ppb(band), _ppb(scale), int(divisor), _ppb(cap)), PPB
+        )
+
+    return rate
+
+
+_FUNDING_KNOBS = {
+    name: f"perp.funding.{name}" for name in ("kept", "interest", "band", "scale", "divisor", "cap")
+}  # fmt: skip
+_AVERAGE = _step(
+    "average",
+    "rate",
+    "look up: mean of the middle `kept` share of the premiums, sorted, rounded down to a billionth",
+    _trimmed,
+    "premiums kept",
+)
+
+_question("funding-rate", "rate that longs pay (negative: receive) per interval")
+for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
+    ("kraken", "Kraken, funding of linear perpetuals, read 2026-04-29 (FUND-2)", "50 %", "0", "0", "100 %", "24", "0.25 %"),
+    ("binance", "Binance: F = [P + clamp(I - P, -0.05 %, 0.05 %)] / (8 / N) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
+    ("bitmex", "BitMEX, perpetual contracts guide (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.875 %"),
+    ("bybit", "Bybit: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
+    ("okx", "OKX: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.5 %"),
+    ("hyperliquid", "Hyperliquid: 8 h rate paid an eighth each hour, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "8", "4 %"),
+    ("trade-xyz", "trade.xyz: half of P + clamp(r - P, -0.05 %, 0.05 %) since 2025-12-19, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "50 %", "8", "4 %"),
+    ("deribit", "Deribit: max(0.025 %, P) + min(-0.025 %, P), per 8 h (FUND-9)", "100 %", "0", "0.025 %", "100 %", "1", "0.5 %"),
+):  # fmt: skip
+    _shape = {"kraken": funding.PREMIUM_ALONE, "deribit": funding.DEAD_BAND}.get(_name, funding.CLAMPED)
+    _drawn = {
+        funding.PREMIUM_ALONE: "average",
+        funding.CLAMPED: "(average + min(max(interest - average, -band), band))",
+        funding.DEAD_BAND: "(max(band, average) + min(-band, average))",
+    }[_shape]
+    _form(
+        "funding-rate", _name, _source,
+        f"premiums rate*; kept rate = {_kept}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor number = {_divisor}; cap rate = {_cap}",
+        _AVERAGE,
+        _step("rate", "rate", f"min(max(ppb({_drawn} * scale / divisor), -cap), cap)", _rate(_shape), "average interest band scale divisor cap"),
+        **_FUNDING_KNOBS,
+    )  # fmt: skip
+_form(
+    "funding-rate", "dydx", "dydxprotocol/v4-chain, x/perpetuals: 8 h rate, held within 600 % of initial less maintenance margin", "premiums rate*; initial rate; maintenance rate; factor rate = 600 %",
+    _step("average", "rate", "truncated(sum(premiums) / len(premiums))", lambda premiums: Fraction(_ppm(sum(premiums) / len(premiums)), MICRO)),
+    _step("cap", "rate", "factor * (initial - maintenance)", lambda factor, initial, maintenance: factor * (initial - maintenance)),
+    _step("rate", "rate", "min(max(average, -cap), cap)", lambda average, cap: Fraction(uncompiled(funding.held_within)(_ppm(average), _ppm(cap)), MICRO)),
+)  # fmt: skip
+_form(
+    "funding-rate", "interest", "BitMEX, perpetual contracts guide: interest of the two currencies, per interval", "quote_rate rate; base_rate rate; intervals number = 3",
+    _step("rate", "rate", "(quote_rate - base_rate) / intervals", funding.interest_of_currencies, "quote_rate base_rate intervals"),
+)  # fmt: skip
+_form(
+    "funding-rate", "drift", "drift-labs/protocol-v2, math/funding: hourly", "mark price; index price; clamp rate = 10 %; offset number = 0; periods number = 24",
+    _step("spread", "money", "min(max(mark - index, -index * clamp), index * clamp)", funding.held_spread, "mark index clamp"),
+    _step("per_unit", "money", "(spread + index * offset) / periods", funding.spread_funding, "spread index offset periods"),
+    _step("rate", "rate", "per_unit / index", lambda per_unit, index: per_unit / index),
+)  # fmt: skip
+_form(
+    "funding-rate", "gmx", "GMX v2 synthetics: funding a second", "factor number; exponent number = 1; long_interest money; short_interest money",
+    _step("imbalance", "money", "abs(long_interest - short_interest)", lambda a, b: abs(a - b), "long_interest short_interest"),
+    _step("raised", "number", "imbalance ** exponent", lambda imbalance, exponent: imbalance**exponent if exponent.denominator == 1 else Fraction(float(imbalance) ** float(exponent))),
+    _step("paid", "rate", "factor * raised / (long_interest + short_interest)", lambda f, r, a, b: funding.larger_side_rate(f, r, a + b), "factor raised long_interest short_interest"),
+    _step("received", "rate", "-paid * max(long_interest, short_interest) / min(long_interest, short_interest)", lambda p, a, b: funding.smaller_side_rate(p, max(a, b), min(a, b)), "paid long_interest short_interest"),
+    _step("long_rate", "rate", "paid if long_interest > short_interest else received", lambda paid, received, a, b: paid if a > b else received, "paid received long_interest short_interest"),
+)  # fmt: skip
+_VEGA = "internal price; external price; years number = 0; interest rate = 0; clamp_lower rate = 0; clamp_upper rate = 0; scaling number = 1; rate_lower rate = -100000 %; rate_upper rate = 100000 %"
+_form(
+    "funding-rate", "vega", "Vega specification 0053-PERP", _VEGA,
+    _step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    _step("payment", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    _step("rate", "rate", "payment / external", lambda payment, external: payment / external),
+)  # fmt: skip
+_form(
+    "funding-rate", "mango", "Mango v4: a day's rate, impact mid over oracle within bounds", "impact_mid price; index price; rate_lower rate = -5 %; rate_upper rate = 5 %",
+    _step("rate", "rate", "min(max(impact_mid / index - 1, rate_lower), rate_upper)", lambda impact_mid, index, rate_lower, rate_upper: min(max(impact_mid / index - 1, rate_lower), rate_upper)),
+)  # fmt: skip
+_form(
+    "funding-rate", "derive", "Derive: premium paid off over 16 h (BTC, ETH, SOL) or 8 h, an hour", "premium rate; hours number = 8; cap rate = 0.068493 %",
+    _step("rate", "rate", "min(max(premium / hours, -cap), cap)", funding.amortised_rate, "premium hours cap"),
+)  # fmt: skip
+_form(
+    "funding-rate", "ostium", "Ostium contracts: rollover of a side", "pure rate; side side; broker rate",
+    _step("rate", "rate", "side * pure + broker", funding.broker_rate, "pure side broker"),
+)  # fmt: skip
+
+_question("funding-payment", "what a position pays (negative: receives)")
+for _name, _source in (
+    ("kraken", "Kraken, funding of linear perpetuals: relative rate x index (FUND-4)"),
+    ("hyperliquid", "Hyperliquid: size x oracle price x rate (FUND-10)"),
+    ("trade-xyz", "trade.xyz: payment on the oracle price (FUND-10)"),
+    ("binance", "Binance: on the mark (FUND-10)"),
+    ("bybit", "Bybit: on the mark (FUND-10)"),
+    ("bitmex", "BitMEX: on the mark (FUND-10)"),
+    ("okx", "OKX: on the mark"),
+    ("gmx", "GMX v2: rate a second x value"),
+):
+    _form(
+        "funding-payment", _name, _source, "rate rate; index price; signed_size size",
+        _step("payment", "money", "rate * index * signed_size", funding.index_payment, "rate index signed_size"),
+    )  # fmt: skip
+_form(
+    "funding-payment", "bitmex-inverse", "BitMEX, perpetual contracts guide: inverse contract of one dollar; in coin", "contracts number; price price; rate rate",
+    _step("value", "number", "contracts / price", funding.inverse_value, "contracts price"),
+    _step("payment", "number", "value * rate", lambda value, rate: value * rate),
+)  # fmt: skip
+for _name, _basis in (("thalex", 24), ("deribit", 8)):
+    _form(
+        "funding-payment", _name, f"{_name.title()}: distance of mark and index, accrued over {_basis} h", f"mark price; index price; signed_size size; duration hours; basis number = {_basis}",
+        _step("payment", "money", "(mark - index) * signed_size * duration / basis", funding.accrued_payment, "mark index signed_size duration basis"),
+    )  # fmt: skip
+_form(
+    "funding-payment", "dydx", "dydxprotocol/v4-chain, x/perpetuals/funding: funding index, whole quantums, rounded towards zero", "rate rate; price price; duration hours = 1h; exponent number = -10; signed_size size = 1",
+    _step("index_change", "number", "whole(rate * 1000000 * price * duration / 8 * 10 ** (exponent + 6))", lambda rate, price, duration, exponent: Fraction(_dydx_index(rate, price, duration, exponent))),
+    _step("payment", "money", "signed_size * index_change / 10 ** (exponent + 12)", lambda signed_size, index_change, exponent: signed_size * index_change / Fraction(10) ** (int(exponent) + 12)),
+)  # fmt: skip
+
+
+def _dydx_index(rate: Fraction, price: Fraction, duration: Fraction, exponent: Fraction) -> int:
+    """Decimals of the price go into the exponent, so that whole numbers go in."""
+    digits = 0
+    while (price * 10**digits).denominator != 1:
+        digits += 1
+    if duration.denominator != 1:
+        raise ValueError("funding is settled each hour")
+    return funding.index_change_quantums(_ppm(rate), int(price * 10**digits), int(duration), int(exponent) + 6 - digits)
+
+
+_form(
+    "funding-payment", "vega", "Vega specification 0053-PERP: payment of a period per unit, part of it in an auction", _VEGA + "; trading rate = 100 %; signed_size size = 1",
+    _step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    _step("per_unit", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    _step("payment", "money", "per_unit * trading * signed_size", lambda per_unit, trading, signed_size: per_unit * trading * signed_size),
+)  # fmt: skip
+
+_question("time-average", "average of a price over a period")
+_form(
+    "time-average", "vega", "Vega specification 0053-PERP: without the time in an auction", "points point*; begin number = 0; end number; pause_from number = 0; pause_to number = 0",
+    _step("average", "price", "look up: each price times the time it stood within the period and outside the pause, over that time", funding.average_over_time, "points begin end pause_from pause_to"),
+)  # fmt: skip
+
+# Mark and index ---------------------------------------------------------------------------------------------------------
+
+_question("mark", "the price that margin and liquidation use")
+_form(
+    "mark", "kraken", "Kraken, mark price of futures, read 2026-04-29: index + average premium within a cap (ORC-3)", "index price; average_premium money; cap rate = 1 %",
+    _step("mark", "price", "index + min(max(average_premium, -index * cap), index * cap)", lambda index, average, cap: uncompiled(oracle.mark_price)(index, average, _ppb(cap)), "index average_premium cap"),
+    cap="perp.oracle.premium_cap",
+)  # fmt: skip
+for _name, _source in (
+    ("binance", "Binance: median of fair price, index + basis average, last price (ORC-8)"),
+    ("bybit", "Bybit: median of fair price, index + basis average, last price (ORC-8)"),
+):
+    _form(
+        "mark", _name, _source, "index price; rate rate; share_left rate; average_premium money; last price",
+        _step("fair", "price", "index * (1 + rate * share_left)", oracle.fair_price, "index rate share_left"),
+        _step("averaged", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
+        _step("mark", "price", "median([fair, averaged, last])", oracle.median_of_three, "fair averaged last"),
+    )  # fmt: skip
+_form(
+    "mark", "bitmex", "BitMEX, fair price marking: index x (1 + funding rate x time left / interval) (ORC-8)", "index price; rate rate; share_left rate",
+    _step("mark", "price", "index * (1 + rate * share_left)", oracle.fair_price, "index rate share_left"),
+)  # fmt: skip
+for _name, _source in (
+    ("hyperliquid", "Hyperliquid: median of index, index + average of (mid - index), and of bid, ask, last (ORC-8)"),
+    ("trade-xyz", "trade.xyz: as Hyperliquid, before its step clamp (ORC-8, ORC-9)"),
+):
+    _form(
+        "mark", _name, _source, "index price; average_premium money; bid price; ask price; last price",
+        _step("averaged", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
+        _step("own", "price", "median([bid, ask, last])", oracle.median_of_three, "bid ask last"),
+        _step("mark", "price", "median([index, averaged, own])", oracle.median_of_three, "index averaged own"),
+    )  # fmt: skip
+_form(
+    "mark", "dydx", "dYdX v4: the oracle price (ORC-8)", "index price",
+    _step("mark", "price", "index", lambda index: index),
+)  # fmt: skip
+_form(
+    "mark", "okx", "OKX: index + moving average of the basis", "index price; average_premium money",
+    _step("mark", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
+)  # fmt: skip
+_form(
+    "mark", "deribit", "Deribit: index + 30 s average of (fair - index)", "index price; average_premium money",
+    _step("mark", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
+)  # fmt: skip
+_form(
+    "mark", "deribit-band", "Deribit, mark price page (older rule): last price within the quotes, within 3 % of the index", "index price; bid price; ask price; last price; cap rate = 3 %",
+    _step("quoted", "price", "median([bid, ask, last])", oracle.median_of_three, "bid ask last"),
+    _step("mark", "price", "min(max(quoted, index * (1 - cap)), index * (1 + cap))", lambda quoted, index, cap: uncompiled(oracle.bounded)(quoted, index, _ppb(cap)), "quoted index cap"),
+)  # fmt: skip
+_form(
+    "mark", "lighter", "Lighter: median of fair price, median of other venues' marks, impact price", "index price; rate rate; share_left rate; others price*; impact_mid price",
+    _step("fair", "price", "index * (1 + rate * share_left)", oracle.fair_price, "index rate share_left"),
+    _step("elsewhere", "price", "median(others)", oracle.middle, "others"),
+    _step("mark", "price", "median([fair, elsewhere, impact_mid])", oracle.median_of_three, "fair elsewhere impact_mid"),
+)  # fmt: skip
+_form(
+    "mark", "step", "HIP-3 and edgeX: at most a step from the mark before (ORC-9)", "price price; before price; step rate = 1 %",
+    _step("mark", "price", "before + min(max(price - before, -before * step), before * step)", lambda price, before, step: uncompiled(oracle.stepped)(price, before, _ppb(step)), "price before step"),
+)  # fmt: skip
+
+_question("index", "the reference price, and what its guard does to sources that are far away")
+for _name, _source, _guard in (
+    ("binance", "Binance, price index FAQ: a source beyond the guard is capped", "3 %"),
+    ("okx", "OKX: index of several spot venues; capped beyond the guard", "3 %"),
+):
+    _form(
+        "index", _name, _source, f"sources price*; guard rate = {_guard}",
+        _step("centre", "price", "median(sources)", oracle.middle, "sources"),
+        _step("held", "price*", "look up: each source within centre * (1 - guard) and centre * (1 + guard)", oracle.guarded, "sources guard"),
+        _step("index", "price", "mean(held)", lambda held: sum(held) / len(held)),
+    )  # fmt: skip
+_form(
+    "index", "bybit", "Bybit: a source beyond the guard is left out and the rest re-weighted", "sources price*; weights number*; guard rate = 5 %",
+    _step("centre", "price", "median(sources)", oracle.middle, "sources"),
+    _step("kept_weights", "rate*", "look up: weights of sources within the guard, rescaled to one", oracle.kept_weights, "sources weights guard"),
+    _step("index", "price", "look up: sum of sources times kept weights", oracle.weighted_mean, "sources kept_weights"),
+)  # fmt: skip
+_form(
+    "index", "hyperliquid", "Hyperliquid: weighted median of spot venues, weights 3, 2, 2, 1, 1, 1, 1, 1", "sources price*; weights number* = 3,2,2,1,1,1,1,1",
+    _step("index", "price", "look up: the lowest source at which half of the weight is reached", lambda sources, weights: oracle.weighted_middle(sources, weights[: len(sources)]), "sources weights"),
+)  # fmt: skip
+_form(
+    "index", "phemex", "Phemex: without the highest and the lowest source", "sources price*",
+    _step("index", "price", "look up: mean without the highest and the lowest", oracle.trimmed_of_ends, "sources"),
+)  # fmt: skip
+for _name, _source in (
+    ("trade-xyz", "trade.xyz, internal oracle while the stock is closed (ORC-7)"),
+    ("hyperliquid-hip3", "trade.xyz, internal oracle while the stock is closed (ORC-7)"),
+):
+    _form(
+        "index", _name, _source, "index price; impact_bid price; impact_ask price; elapsed hours; constant hours = 1h",
+        _step("difference", "money", "max(0, impact_bid - index) - max(0, index - impact_ask)", oracle_difference, "index impact_bid impact_ask"),
+        _step("moved", "rate", "look up: 1 - exp(-min(elapsed, constant / 10) / constant)", lambda elapsed, constant: uncompiled(oracle.own_book_weight)(float(elapsed), float(constant)), "elapsed constant"),
+        _step("index_after", "price", "index + moved * difference", lambda index, moved, difference: index + moved * difference),
+        constant="perp.oracle.own",
+    )  # fmt: skip
+_form(
+    "index", "kraken", "CF Benchmarks and ORC-1: mid of the token book's impact prices", "bids level*; asks level*; size size",
+    _step("impact_bid", "price", "look up: average price at which the bids take the size", oracle.price_of_size, "bids size"),
+    _step("impact_ask", "price", "look up: average price at which the asks give the size", oracle.price_of_size, "asks size"),
+    _step("index", "price", "(impact_bid + impact_ask) / 2", lambda impact_bid, impact_ask: (impact_bid + impact_ask) / 2),
+)  # fmt: skip
+_form(
+    "index", "future", "trade.xyz: spot from a dated future", "future price; carry rate = 4 %; years number",
+    _step("index", "price", "look up: future * exp(-carry * years)", lambda future, carry, years: uncompiled(oracle.carried_spot)(float(future), float(carry), float(years)), "future carry years"),
+)  # fmt: skip
+
+_question("price-band", "prices that are allowed while the stock is closed, or at all")
+for _name, _source, _inputs, _share in (
+    ("edgex", "edgeX, stock perps: 1 / largest leverage around the last close", "price price; leverage_max leverage", "1 / leverage_max"),
+    ("trade-xyz", "trade.xyz, discovery bounds: 1 / largest leverage around the last external price (ORC-10)", "price price; leverage_max leverage", "1 / leverage_max"),
+    ("lighter", "Lighter: mark within 1 / largest leverage of the price", "price price; leverage_max leverage", "1 / leverage_max"),
+    ("qfex", "QFEX: an index outside half to one and a half of the market's price is refused", "price price; share rate = 50 %", "share"),
+    ("aster", "Aster: off-hours orders within 2 % of the mark", "price price; share rate = 2 %", "share"),
+):  # fmt: skip
+    _form(
+        "price-band", _name, _source, _inputs,
+        *([_step("width", "rate", _share, lambda leverage_max: 1 / leverage_max)] if "leverage" in _share else [_step("width", "rate", _share, lambda share: share)]),
+        _step("lower", "price", "price * (1 - width)", lambda price, width: oracle.price_band(price, width)[0]),
+        _step("upper", "price", "price * (1 + width)", lambda price, width: oracle.price_band(price, width)[1]),
+        _step("band", "price*", "look up: lower and upper", lambda lower, upper: (lower, upper)),
+    )  # fmt: skip
+
+# The perp in theory -----------------------------------------------------------------------------------------------------
+
+_THEORY = "Ackerer, Hugonnier, Jermann, Perpetual Futures Pricing, Mathematical Finance 2025"
+_RATES = "kappa number = 1; iota number = 0; quote_rate rate; base_rate rate = 0"
+_question("perp-price", "where a perp stands without arbitrage; rates are per funding period")
+_form(
+    "perp-price", "linear", f"{_THEORY}: continuous time", f"spot price; {_RATES}",
+    _step("price", "price", "spot * (kappa - iota) / (kappa + base_rate - quote_rate)", funding.anchored_price, "spot kappa iota quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "perp-price", "linear-discrete", f"{_THEORY}: once a period", f"spot price; {_RATES}",
+    _step("price", "price", "spot * (kappa - iota) * (1 + base_rate) / (base_rate - quote_rate + kappa * (1 + base_rate))", funding.anchored_price_discrete, "spot kappa iota quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "perp-price", "inverse", f"{_THEORY}: continuous time", f"spot price; {_RATES}",
+    _step("price", "price", "spot * (kappa + quote_rate - base_rate) / (kappa - iota)", funding.inverse_anchored_price, "spot kappa iota quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "perp-price", "inverse-discrete", f"{_THEORY}: once a period", f"spot price; {_RATES}",
+    _step("price", "price", "spot * (quote_rate - base_rate + kappa * (1 + quote_rate)) / ((kappa - iota) * (1 + quote_rate))", funding.inverse_anchored_price_discrete, "spot kappa iota quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "perp-price", "quanto", f"{_THEORY}: continuous time, margin in a third currency", "spot price; kappa number = 1; iota number = 0; quote_rate rate; third_rate rate; correlation number; spot_vol rate; rate_vol rate",
+    _step("price", "price", "spot * (kappa - iota) / (kappa + third_rate - quote_rate - correlation * spot_vol * rate_vol)", funding.quanto_anchored_price, "spot kappa iota quote_rate third_rate correlation spot_vol rate_vol"),
+)  # fmt: skip
+
+_question("anchoring-interest", "interest of the funding formula at which the perp stands at spot, or at a price")
+_form(
+    "anchoring-interest", "linear", f"{_THEORY}: continuous time", "quote_rate rate; base_rate rate = 0",
+    _step("iota", "number", "quote_rate - base_rate", funding.anchoring_interest, "quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "anchoring-interest", "linear-discrete", f"{_THEORY}: once a period", "quote_rate rate; base_rate rate = 0",
+    _step("iota", "number", "(quote_rate - base_rate) / (1 + base_rate)", funding.anchoring_interest_discrete, "quote_rate base_rate"),
+)  # fmt: skip
+_form(
+    "anchoring-interest", "inverse", f"{_THEORY}: continuous time", "quote_rate rate; base_rate rate = 0",
+    _step("iota", "number", "base_rate - quote_rate", lambda quote_rate, base_rate: funding.anchoring_interest(base_rate, quote_rate)),
+)  # fmt: skip
+_form(
+    "anchoring-interest", "inverse-discrete", f"{_THEORY}: once a period", "quote_rate rate; base_rate rate = 0",
+    _step("iota", "number", "(base_rate - quote_rate) / (1 + quote_rate)", lambda quote_rate, base_rate: funding.anchoring_interest_discrete(base_rate, quote_rate)),
+)  # fmt: skip
+_form(
+    "anchoring-interest", "implied", f"{_THEORY}: continuous time, linear, from a price", "price price; spot price; kappa number = 1; quote_rate rate; base_rate rate = 0",
+    _step("iota", "number", "kappa - price * (kappa + base_rate - quote_rate) / spot", funding.implied_interest, "price spot kappa quote_rate base_rate"),
+)  # fmt: skip
+
+# The token --------------------------------------------------------------------------------------------------------------
+
+_question("token", "what a tokenized share shows and stands for")
+_form(
+    "token", "split", "Backed token contract: multiplier of a rebasing token", "raw number; multiplier number = 1; new number = 1; old number = 1",
+    _step("multiplier_after", "number", "multiplier * new / old", issuer.multiplier_after_split, "multiplier new old"),
+    _step("shown", "number", "raw * multiplier_after", issuer.shown_tokens, "raw multiplier_after"),
+)  # fmt: skip
+_form(
+    "token", "fee", "Backed token contract: a fee a year, taken in periods of 24 h", "multiplier number = 1; fee_a_year rate; days number = 1",
+    _step("fee_a_day", "rate", "look up: 1 - (1 - fee_a_year) ^ (1 / 365)", lambda fee_a_year: 1 - (1 - float(fee_a_year)) ** (1 / 365)),
+    _step("multiplier_after", "number", "look up: multiplier * (1 - fee_a_day) ^ days", lambda multiplier, fee_a_day, days: functools.reduce(lambda m, _: issuer.multiplier_after_period(m, float(fee_a_day)), range(int(days)), float(multiplier))),
+)  # fmt: skip
+_form(
+    "token", "stock-price", "Bybit, tokenized stocks: stock price = token price / multiplier", "price price; multiplier number = 1",
+    _step("stock_price", "price", "price / multiplier", issuer.stock_price_of, "price multiplier"),
 )  # fmt: skip

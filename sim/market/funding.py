@@ -416,11 +416,6 @@ def interest_of_currencies(quote: float, base: float, intervals: float) -> float
     return (quote - base) / intervals
 
 
-def two_sided_rate(premium: float, free: float) -> float:
-    """Funding that is nothing for premiums within `free` either way, and what is beyond it outside (Deribit)."""
-    return max(free, premium) + min(-free, premium)
-
-
 def held_spread(mark_average: float, oracle_average: float, part: float) -> float:
     """Spread of two averages, at most a part of the oracle's either way (Drift v2)."""
     most = oracle_average * part
@@ -535,3 +530,28 @@ def quanto_anchored_price(
 ) -> float:  # fmt: skip
     """The same for a quanto contract in continuous time: margin in a third currency."""
     return spot * (kappa - iota) / (kappa + third_rate - quote_rate - correlation * spot_vol * rate_vol)
+
+
+def anchoring_interest(quote_rate: float, base_rate: float) -> float:
+    """The interest at which a linear perp stands at spot, in continuous time; with its sign turned, an inverse one."""
+    return quote_rate - base_rate
+
+
+def anchoring_interest_discrete(quote_rate: float, base_rate: float) -> float:
+    """The same where funding is paid once a period: ``(ra - rb) / (1 + rb)``; for an inverse one with rates exchanged."""
+    return (quote_rate - base_rate) / (1 + base_rate)
+
+
+def implied_interest(price: float, spot: float, kappa: float, quote_rate: float, base_rate: float) -> float:
+    """The interest at which a linear perp in continuous time would have this price."""
+    return kappa - price * (kappa + base_rate - quote_rate) / spot
+
+
+def premium_ppm(index: int, bid: int, ask: int) -> int:
+    """Premium of impact prices in ppm, rounded towards zero, a missing side (-1) counting nothing (dYdX v4).
+
+    Index and prices are in one unit, whatever it is, so that the division is exact.
+    """
+    above = max(0, bid - index) if bid > 0 else 0
+    below = max(0, index - ask) if ask > 0 else 0
+    return (above * 1_000_000) // index - (below * 1_000_000) // index

@@ -351,3 +351,87 @@ def value_at_mark(world: World, ticker: int, lots: int) -> int:
 def priced(world: World, ticker: int) -> int:
     """1 while a ticker's index is live."""
     return 1 if oracles(world)[ticker].state == INDEX_LIVE else 0
+
+
+# Formulas of venues ---------------------------------------------------------------------------------------------------
+#
+# Plain functions of numbers, exact where fractions go in. Prices are dollars, levels of a book (size, price), best first.
+
+
+def price_of_value(levels: tuple[tuple[float, float], ...], value: float) -> float:
+    """Average price at which a book gives or takes so many dollars, or -1 where it is too thin (impact notional)."""
+    left, size = value, type(value)(0)
+    for offered, price in levels:
+        taken = min(offered, left / price)
+        size += taken
+        left -= taken * price
+        if left <= 0:
+            return value / size
+    return -1
+
+
+def price_of_size(levels: tuple[tuple[float, float], ...], wanted: float) -> float:
+    """Average price at which a book gives or takes a size, or -1 where it is too thin."""
+    left, value = wanted, type(wanted)(0)
+    for offered, price in levels:
+        taken = min(offered, left)
+        value += taken * price
+        left -= taken
+        if left <= 0:
+            return value / wanted
+    return -1
+
+
+def middle(values: tuple[float, ...]) -> float:
+    """Median: the middle value, or the mean of the two in the middle."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def weighted_middle(values: tuple[float, ...], weights: tuple[float, ...]) -> float:
+    """Weighted median: the lowest value at which half of the weight is reached (Hyperliquid, oracle of spot venues)."""
+    ordered = sorted(zip(values, weights))
+    reached, half = type(weights[0])(0), sum(weights) / 2
+    for value, weight in ordered:
+        reached += weight
+        if reached >= half:
+            return value
+    return ordered[-1][0]
+
+
+def guarded(values: tuple[float, ...], guard: float) -> tuple[float, ...]:
+    """Sources held within a share of their median (Binance price index: 3 %, 1 % for BTC and ETH)."""
+    median = middle(values)
+    return tuple(min(max(value, median * (1 - guard)), median * (1 + guard)) for value in values)
+
+
+def kept_weights(values: tuple[float, ...], weights: tuple[float, ...], guard: float) -> tuple[float, ...]:
+    """Weights without the sources further than a share from the median, rescaled to one (Bybit: 5 %, 1 % for BTC and ETH)."""
+    median = middle(values)
+    kept = tuple(w if abs(v - median) <= guard * median else w * 0 for v, w in zip(values, weights))
+    total = sum(kept)
+    return tuple(weight / total for weight in kept)
+
+
+def weighted_mean(values: tuple[float, ...], weights: tuple[float, ...]) -> float:
+    """Mean by weight."""
+    return sum(v * w for v, w in zip(values, weights)) / sum(weights)
+
+
+def trimmed_of_ends(values: tuple[float, ...]) -> float:
+    """Mean without the highest and the lowest source; three are needed (Phemex)."""
+    if len(values) < 3:
+        raise ValueError("three sources are needed")
+    ordered = sorted(values)[1:-1]
+    return sum(ordered) / len(ordered)
+
+
+def price_band(price: float, share: float) -> tuple[float, float]:
+    """Lower and upper end of a band around a price (edgeX: 1 / largest leverage around the last close)."""
+    return price * (1 - share), price * (1 + share)
+
+
+def carried_spot(future: float, carry: float, years: float) -> float:
+    """Spot price from a dated future: ``future x exp(-carry x years)``, carry is rate less yield (trade.xyz: XYZ100, 4 %)."""
+    return future * exp(-carry * years)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from offhours.sim.calculator import Answer, ask
+from offhours.sim.market import funding
 
 DYDX = "dydxprotocol/v4-chain@84d4664b protocol/x/clob/keeper/liquidations_test.go"
 FREQTRADE = "freqtrade/freqtrade@c9ae5e1e tests/exchange"
@@ -18,7 +19,7 @@ DRIFT = "drift-labs/protocol-v2 programs/drift/src/math/liquidation/tests.rs"
 BTC = {"price": 50_000, "maintenance": "10 %"}
 ETH = {"price": 3_000, "maintenance": "10 %"}
 
-Vector = tuple[str, str, str, str, dict[str, Any], float | str]
+Vector = tuple[str, str, str, str, dict[str, Any], float | str | tuple[float, ...]]
 """Name, source, question, form, inputs, and the number: as text where the source has rounded it."""
 
 BANKRUPTCY: list[Vector] = [
@@ -135,7 +136,77 @@ INSURANCE: list[Vector] = [
     ("V-I17", "Bybit, ADL alert page, example 1", "insurance-delta", "bybit", {"loss": 350_000, "pool": 1_000_000}, 50_000),
 ]  # fmt: skip
 
-VECTORS = [*BANKRUPTCY, *FILLABLE, *LIQUIDATION, *MARGIN, *INSURANCE]
+MARKS: list[Vector] = [
+    ("V-X1", "Binance, price index FAQ", "index", "binance", {"sources": "21400, 20000, 18800"}, 20_000),
+    ("V-X3 bid ask", "Deribit, mark price page, older rule", "mark", "deribit-band", {"index": 270, "bid": 271, "ask": "271.5", "last": "271.7"}, 271.5),
+    ("V-X3 last", "Deribit, mark price page, older rule", "mark", "deribit-band", {"index": 270, "bid": 271, "ask": "271.5", "last": "271.2"}, 271.2),
+    ("V-X3 band", "Deribit, mark price page, older rule", "mark", "deribit-band", {"index": 270, "bid": 280, "ask": "280.5", "last": 280}, 278.1),
+    ("V-X5", "trade.xyz, internal oracle", "index", "trade-xyz", {"index": 100, "impact_bid": 110, "impact_ask": 111, "elapsed": "6 min"}, 100 + 10 * (1 - math.exp(-0.1))),
+    ("V-X5 longer", "trade.xyz, internal oracle", "index", "trade-xyz", {"index": 100, "impact_bid": 110, "impact_ask": 111, "elapsed": "5h"}, 100 + 10 * (1 - math.exp(-0.1))),
+    ("V-X7", "edgeX, stock perps", "price-band", "edgex", {"price": 100, "leverage_max": 10}, (90, 110)),
+    ("V-X9 internal", "Vega specification, 0053-PERP-036", "time-average", "vega", {"points": "0@10, 1@11, 3@11, 7@9, 8@8, 10@30", "end": 10, "pause_from": 5, "pause_to": 7}, 9.875),
+    ("V-X9 external", "Vega specification, 0053-PERP-036", "time-average", "vega", {"points": "0@11, 1@9, 3@10, 5@30, 6@11, 8@8, 9@14", "end": 10, "pause_from": 5, "pause_to": 7}, 10.25),
+    ("V-X9 payment", "Vega specification, 0053-PERP-036", "funding-payment", "vega", {"internal": "9.875", "external": "10.25", "trading": "80 %"}, -0.3),
+    ("V-X11", "Thalex, funding", "funding-payment", "thalex", {"mark": 50_100, "index": 50_000, "signed_size": 4, "duration": "3h"}, 50),
+]  # fmt: skip
+
+PREMIUM = "dydxprotocol/v4-chain protocol/x/clob/memclob/memclob_get_premium_price_test.go"
+VEGA = "vegaprotocol/vega core/products/perpetual_test.go"
+LOOSE = {"clamp_lower": "-100 %", "clamp_upper": "100 %"}
+MODIFIED = {"external": 110}
+FUNDING: list[Vector] = [
+    ("V-F1 rate", "BitMEX, perpetual contracts guide", "funding-rate", "interest", {"quote_rate": "1 %", "base_rate": "0.25 %"}, 0.0025),
+    ("V-F1 payment", "BitMEX, perpetual contracts guide", "funding-payment", "bitmex-inverse", {"contracts": 15_000, "price": 750, "rate": "0.25 %"}, 0.05),
+    ("V-F3", PREMIUM, "premium", "dydx", {"bids": "0.1@9999, 1@9998", "index": 9_000}, 0.110911),
+    ("V-F5 ask", PREMIUM, "premium", "dydx", {"asks": "1@10001", "index": "10001.9"}, -0.000089),
+    ("V-F5 bid", PREMIUM, "premium", "dydx", {"bids": "1@9999.9", "index": "9997.5"}, 0.000240),
+    ("V-F5 inside", PREMIUM, "premium", "dydx", {"bids": "1@9999", "asks": "1@10001", "index": 10_000}, 0),
+    ("V-F5 thin", PREMIUM, "premium", "dydx", {"bids": "0.1@9999", "index": 9_000}, 0),
+    ("V-F7 premium", "dydxprotocol/v4-chain protocol/testing/e2e/funding/funding_e2e_test.go", "premium", "dydx", {"asks": "1@28005", "index": 34_000}, -0.176323),
+    ("V-F7 rate", "dydxprotocol/v4-chain protocol/testing/e2e/funding/funding_e2e_test.go", "funding-rate", "dydx", {"premiums": "-176323 ppm", "initial": "5 %", "maintenance": "3 %"}, -0.12),
+    *(
+        (f"V-F7 payment {size}", "dydxprotocol/v4-chain protocol/testing/e2e/funding/funding_e2e_test.go", "funding-payment", "dydx", {"rate": "-12 %", "price": 33_500, "signed_size": size}, payment)
+        for size, payment in (("-0.8", 402), ("1", -502.5), ("-0.2", 100.5))
+    ),
+    ("V-F11", "dydxprotocol/v4-chain x/perpetuals/types/liquidity_tier_test.go", "funding-rate", "dydx", {"premiums": "90 %", "initial": "15 %", "maintenance": "12 %"}, 0.18),
+    ("V-F23", "GMX v2 synthetics, README", "funding-rate", "gmx", {"factor": Fraction(1, 50_000), "long_interest": 150_000, "short_interest": 50_000}, 0.00001),
+    ("V-F21", "Vega feature 0053-PERP, funding rate modifiers", "funding-rate", "vega", {"internal": 990, "external": 1_000, "scaling": "2.5"}, -0.025),
+    ("V-F21 bounded", "Vega feature 0053-PERP, funding rate modifiers", "funding-rate", "vega", {"internal": 990, "external": 1_000, "rate_lower": "-0.5 %", "rate_upper": "1.5 %"}, -0.005),
+    ("V-F17", VEGA, "funding-payment", "vega", {"internal": "116.66666666666", "external": "116.66666666666", "years": "0.25", "interest": "1 %", **LOOSE}, 0.29166666666),
+    ("V-F25", "Vega feature 0053-PERP-024", "funding-payment", "vega", {"internal": 3_000, "external": 3_000, "years": "0.5", "interest": "5 %", **LOOSE}, 75),
+    ("V-F25 two", "Vega feature 0053-PERP-024", "funding-payment", "vega", {"internal": 3_000, "external": 3_000, "years": "0.5", "interest": "5 %", **LOOSE, "signed_size": 2}, 150),
+    *(
+        (f"V-F19 {name}", f"{VEGA}, modifiers", "funding-rate", "vega", {**MODIFIED, "internal": 110 + difference, **how}, rate)
+        for name, difference, how, rate in (
+            ("scaled 0.5", 220, {"scaling": "0.5"}, 1), ("scaled 1.5", 1_100, {"scaling": "1.5"}, 15), ("cap", 100, {"rate_upper": "50 %"}, 0.5),
+            ("floor", 5, {"rate_lower": "50 %"}, 0.5), ("both", 1_100, {"scaling": "1.5", "rate_upper": "50 %"}, 0.5),
+        )
+    ),
+]  # fmt: skip
+
+THEORY = "Ackerer, Hugonnier, Jermann, Mathematical Finance 2025; values of an open implementation's unit tests"
+PRICES: list[Vector] = [
+    ("linear", THEORY, "perp-price", "linear", {"spot": 100, "quote_rate": "5 %"}, "105.2632"),
+    ("linear discrete", THEORY, "perp-price", "linear-discrete", {"spot": 100, "quote_rate": "5 %", "base_rate": "2 %"}, "103.0303"),
+    ("linear discrete 2", THEORY, "perp-price", "linear-discrete", {"spot": 1, "kappa": "0.2", "iota": "0.01", "quote_rate": "0.4 %", "base_rate": "0.1 %"}, "0.9644523327"),
+    ("inverse", THEORY, "perp-price", "inverse", {"spot": 100, "quote_rate": "5 %"}, 105),
+    ("perfect iota", THEORY, "anchoring-interest", "linear-discrete", {"quote_rate": "5 %", "base_rate": "2 %"}, "0.0294118"),
+    ("implied iota", THEORY, "anchoring-interest", "implied", {"price": 105, "spot": 100, "quote_rate": "5 %"}, 0.0025),
+]  # fmt: skip
+
+TOKENS: list[Vector] = [
+    ("annual fee", "Backed token contract, test of the fee", "token", "fee", {"fee_a_year": "50 %"}, 0.5 ** (1 / 365)),
+    ("a year of it", "Backed token contract, test of the fee", "token", "fee", {"fee_a_year": "50 %", "days": 365}, 0.5),
+    ("split 2 for 1", "Backed token contract, multiplier", "token", "split", {"raw": 100, "new": 2}, 200),
+    ("split 1 for 2", "Backed token contract, multiplier", "token", "split", {"raw": 1, "old": 2}, 0.5),
+    ("stock price", "Bybit, tokenized stocks", "token", "stock-price", {"price": 500, "multiplier": 2}, 250),
+]  # fmt: skip
+
+BOOK: list[Vector] = [
+    ("book walk", "arXiv 2512.01112, execution example", "impact-price", "size", {"levels": "1@1.0, 3@1.1, 10@1.2", "size": 5}, 1.1),
+]  # fmt: skip
+
+VECTORS = [*BANKRUPTCY, *FILLABLE, *LIQUIDATION, *MARGIN, *INSURANCE, *MARKS, *FUNDING, *PRICES, *TOKENS, *BOOK]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[0])
@@ -147,6 +218,8 @@ def test_a_published_number_comes_out(vector: Vector) -> None:
     if isinstance(expected, str):
         digits = len(expected.partition(".")[2])
         assert abs(found - Fraction(expected)) <= Fraction(1, 2 * 10**digits)
+    elif isinstance(expected, tuple):
+        assert [float(part) for part in found] == pytest.approx(expected)
     else:
         assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
@@ -174,6 +247,37 @@ def test_the_other_numbers_of_a_vector_come_out() -> None:
     assert ask("liquidation-price", "kraken-paper", side="long", entry=50_000, leverage=10).value > 45_900
 
 
+def test_a_rate_that_a_program_rounds_is_rounded_so() -> None:
+    """V-F7, V-F9, V-F13, V-F15, V-F17: whole quantums and ppm, towards zero."""
+    assert ask("funding-payment", "dydx", rate="-12 %", price=33_500)["index_change"] == -50_250
+    for rate, change in (("1001999 ppm", 1_001), ("-1001999 ppm", -1_001)):
+        assert (
+            ask("funding-payment", "dydx", rate=rate, price=1_000, duration="8h", exponent=-12)["index_change"]
+            == change
+        )
+    drift = ask("funding-rate", "drift", mark=50, index=49)
+    assert int(drift["per_unit"] * 10**9) == 41_666_666
+    assert ask("funding-rate", "drift", mark=60, index=49)["spread"] == Fraction("4.9")
+    assert float(ask("funding-rate", "drift", mark=60, index=49, clamp=Fraction(1, 33))["spread"]) == pytest.approx(1.484848, rel=1e-6)  # fmt: skip
+    vega = ask("funding-payment", "vega", internal="116.66666666666", external="116.66666666666", years="0.25", interest="1 %", **LOOSE)  # fmt: skip
+    assert int(vega.value * 10**11) == 29_166_666_666
+
+
+def test_the_other_numbers_of_funding_come_out() -> None:
+    """V-F1, V-F5, V-F19, V-F21, V-F23, V-X1: what the sources say beside the rate."""
+    assert funding.inverse_profit(Fraction(15_000), Fraction(750), Fraction(800)) == Fraction("1.25")  # type: ignore[arg-type]
+    payments = [220, 1_100, 100, 5, 1_100]
+    found = [
+        ask("funding-rate", form, **inputs)["payment"] for name, _, _, form, inputs, _ in FUNDING if "V-F19" in name
+    ]
+    assert found == [110, 1_650, 55, 55, 55] and len(payments) == len(found)
+    assert ask("funding-rate", "vega", internal=990, external=1_000, scaling="2.5")["payment"] == -25
+    gmx = ask("funding-rate", "gmx", factor=Fraction(1, 50_000), long_interest=150_000, short_interest=50_000)
+    assert (gmx["paid"], gmx["received"]) == (Fraction(1, 100_000), Fraction(-3, 100_000))
+    assert ask("index", "binance", sources="21400, 20000, 18800")["held"] == (20_600, 20_000, 19_400)
+    assert float(ask("index", "trade-xyz", index=100, impact_bid=110, impact_ask=111, elapsed="6 min")["moved"]) == pytest.approx(0.09516, abs=5e-6)  # fmt: skip
+
+
 # Formulas are what they say -------------------------------------------------------------------------------------------
 
 
@@ -183,6 +287,7 @@ def by_hand(answer: Answer) -> None:
     tools = {
         "min": min, "max": max, "abs": abs, "ceil": math.ceil, "sign": lambda x: 1 if x > 0 else -1,
         "up": lambda x: Fraction(math.ceil(x * 10**6), 10**6), "down": lambda x: Fraction(math.floor(x * 10**6), 10**6),
+        "ppb": lambda x: Fraction(int(x * 10**9), 10**9),
         "truncated": lambda x: Fraction(int(x * 10**6), 10**6), "whole": int, "median": statistics.median, "mean": statistics.mean,
         "sorted": sorted, "len": len, "sum": sum,
     }  # fmt: skip

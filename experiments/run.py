@@ -91,6 +91,7 @@ def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
         scenario.calendar,  # type: ignore[arg-type]
         plans=scenario.plans() if scenario.gaps else None,
         earnings=scenario.releases() if scenario.earnings else None,
+        halts=scenario.halt_rows() if scenario.halts else None,
         replays=scenario.replays() if scenario.replay else None,
         log_trades=log_trades,
         always_open=scenario.always_open,

@@ -22,6 +22,11 @@ It names a venue's rulebook, tickers, a stretch of New York time, what the stock
     to = "2026-03-09 09:30"
     change = "-8 %"
 
+    [[halt]]                           # when it may not trade though its exchange is open; "all" halts the whole market
+    ticker = "TSLAx"
+    from = "2026-03-09 11:00"
+    to = "2026-03-09 12:15"
+
     [[group]]                          # who trades; as many groups as one likes
     name = "tourists"
     population = "retail"
@@ -57,8 +62,19 @@ from offhours.agents.laws import Law, Values
 from offhours.experiments.positions import Handed, read_positions
 from offhours.sim import units
 from offhours.sim.chance import key_of
-from offhours.sim.declare import A, Knob, columns_of
-from offhours.sim.hours import DAY_US, SECOND_US, HoursError, new_york_date, regular_opens, schedule
+from offhours.sim.declare import A, Knob, columns_of, spec_of
+from offhours.sim.hours import (
+    DAY_US,
+    SECOND_US,
+    HoursError,
+    Phase,
+    new_york_date,
+    phase_at,
+    regular_closes,
+    regular_opens,
+    schedule,
+)
+from offhours.sim.market import halts
 from offhours.sim.rules import (
     CLASS,
     LAYERS,
@@ -92,6 +108,8 @@ REGIMES = ("mature", "launch")
 _VENUE_TABLES = ("perp", "token")
 """Sections of rules that a venue writes for itself."""
 CALENDARS = ("classic", "24x5")
+EVERY_TICKER = "all"
+"""The ticker of a halt of the whole market."""
 
 FIELDS = {
     "question": "what the scenario asks, in words",
@@ -193,6 +211,15 @@ class Gap:
     to_us: int
     change_ppb: int
     surprise_ppb: int
+
+
+@dataclass(frozen=True)
+class Halt:
+    """A halt of a ticker's stock inside regular hours, or of all stocks (ticker "all")."""
+
+    ticker: str
+    from_us: int
+    to_us: int
 
 
 @dataclass(frozen=True)
@@ -302,6 +329,7 @@ class Scenario:
     measure_from_us: int
     end_us: int
     gaps: tuple[Gap, ...]
+    halts: tuple[Halt, ...]
     earnings: tuple[Release, ...]
     replay: Mapping[str, Path]
     """Ticker -> file of real prices that its stock follows instead of a law."""
@@ -331,6 +359,7 @@ class Scenario:
             [self.start_us, self.measure_from_us, self.end_us],
             [[g.ticker, g.from_us, g.to_us, g.change_ppb, g.surprise_ppb] for g in self.gaps],
             [[e.ticker, e.at_us] for e in self.earnings],
+            [[h.ticker, h.from_us, h.to_us] for h in self.halts],
             [group.canonical() for group in self.groups],
         ]
         if self.positions is not None:
@@ -368,6 +397,14 @@ class Scenario:
     def releases(self) -> np.ndarray[Any, Any]:
         """The scheduled earnings as rows of the stock's release table."""
         return earnings_rows(self.earnings, self.tickers, self.file)
+
+    def halt_rows(self) -> np.ndarray[Any, Any]:
+        """The given halts as rows of the market's table of them."""
+        rows = np.zeros(len(self.halts), dtype=spec_of(halts.given_halts).dtype)
+        for row, given in zip(rows, self.halts):
+            row["ticker"] = halts.EVERYBODY if given.ticker == EVERY_TICKER else self.tickers.index(given.ticker)
+            row["from_us"], row["until_us"] = given.from_us, given.to_us
+        return rows
 
     def replays(self) -> np.ndarray[Any, Any]:
         """Given prices as rows of the stock's replay table; reads the files that the scenario names."""
@@ -626,6 +663,7 @@ class _Reader:
             measure_from_us=measure_from_us,
             end_us=end_us,
             gaps=tuple(self.gap(row, used) for row in self.rows("gap")),
+            halts=tuple(self.halt(row, used) for row in self.rows("halt")),
             earnings=tuple(self.release(row, used) for row in self.rows("earnings")),
             replay=self.replay(used),
             groups=self.groups(used, rules, handed),
@@ -638,6 +676,7 @@ class _Reader:
             _populations=self.known,
         )
         self.check_gaps(built)
+        self.check_halts(built)
         return built
 
     # Fields
@@ -673,7 +712,7 @@ class _Reader:
 
     def check_keys(self) -> None:
         """Refuse what is neither a field nor a table of a scenario, nor a section of rules."""
-        tables = {"group", "gap", "earnings", "replay", "asset", "margin_class", "control", "sources"}
+        tables = {"group", "gap", "halt", "earnings", "replay", "asset", "margin_class", "control", "sources"}
         sections = {section.split(".")[0] for section in SECTIONS}
         for key, value in self.document.items():
             if key not in FIELDS and key not in tables | sections:
@@ -778,6 +817,12 @@ class _Reader:
             raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "must be later than from")
         return Gap(ticker, from_us, to_us, **values)
 
+    def halt(self, row: dict[str, Any], used: tuple[str, ...]) -> Halt:
+        self.check_row(row, "halt", {"ticker", "from", "to"}, set())
+        ticker = plain_text(row["ticker"])
+        check_ticker(ticker, (*used, EVERY_TICKER), self.where("ticker", row), "halt.ticker")
+        return Halt(ticker, self.instant("from", row, "halt"), self.instant("to", row, "halt"))
+
     def release(self, row: dict[str, Any], used: tuple[str, ...]) -> Release:
         self.check_row(row, "earnings", {"ticker", "at"}, set())
         ticker = plain_text(row["ticker"])
@@ -800,6 +845,19 @@ class _Reader:
                 raise Mistake(
                     self.file, "gap.from", plain_text(row["from"]), "two moves are given for one closed window"
                 )
+
+    def check_halts(self, built: Scenario) -> None:
+        """A given halt lies inside one regular session."""
+        for row, given in zip(self.rows("halt"), built.halts):
+            if given.to_us <= given.from_us:
+                raise Mistake(self.where("to", row), "halt.to", plain_text(row["to"]), "must be later than from")
+            closes = regular_closes(given.from_us + 1, given.from_us + DAY_US)
+            if phase_at(given.from_us) != Phase.REGULAR:
+                allowed = "lies outside regular hours, and what is closed cannot be halted"
+                raise Mistake(self.where("from", row), "halt.from", plain_text(row["from"]), allowed)
+            if given.to_us > closes[0]:
+                allowed = f"is later than the close of that session, {units.write(int(closes[0]), 'instant')}"
+                raise Mistake(self.where("to", row), "halt.to", plain_text(row["to"]), allowed)
 
     def replay(self, used: tuple[str, ...]) -> dict[str, Path]:
         given = self.document.get("replay", {})

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.sim.declare import Accessor, Column, columns_of, spec_of
-from offhours.sim.market import accounts, bars, deleverage, funding, liquidation, matching, oracle, stock
+from offhours.sim.market import accounts, bars, deleverage, funding, halts, liquidation, matching, oracle, stock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ RECORDED: Mapping[str, Accessor] = {
     "liquidations": liquidation.liquidation_events,
     "leverage": bars.leverages,
     "first_prices": stock.first_prices,
+    "halts": halts.halt_events,
     "cases": liquidation.case_events,
     "deleverages": deleverage.deleverage_events,
 }
@@ -55,6 +56,7 @@ SENTENCES = {
     "liquidations": "Every forced trade, every takeover by the backstop, and every shortfall (a row without a ticker).",
     "leverage": "Open interest by the leverage of its accounts, every five minutes.",
     "first_prices": "The first stock quote after each time without one.",
+    "halts": "Every halt of a stock, or of all (a row without a ticker), that began in regular hours.",
     "cases": "Every beginning and end of a liquidation.",
     "deleverages": "Every cut of a position by auto-deleveraging: whose, at what price, for whom, and from which rank.",
     "groups": "Each group and house account: its result, and what it received (+) and paid (-) by kind of flow.",
@@ -275,6 +277,7 @@ def _ppb(source: str, meaning: str) -> Shown:
 _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("bars", "phase"): PHASES,
     ("first_prices", "phase"): PHASES,
+    ("halts", "reason"): halts.REASONS,
     ("bars", "index_state"): oracle.FALLBACKS,
     ("leverage", "bucket"): LEVERAGES,
     ("liquidations", "stage"): liquidation.STAGES,

@@ -93,7 +93,9 @@ def test_each_declared_knob_can_be_set_by_name() -> None:
 
 @pytest.mark.parametrize("ticker", tickers())
 def test_each_figure_of_a_ticker_has_a_basis_of_its_own(ticker: str) -> None:
-    for name, entry in read_asset(ticker)["stock"].items():
+    figures = read_asset(ticker)["stock"]
+    halt = figures.pop("halt")
+    for name, entry in [*figures.items(), *((f"halt.{name}", entry) for name, entry in halt.items())]:
         knob = every_knob()[f"stock.{name}"]
         own = Knob(knob.default, knob.unit, knob.low, knob.high, knob.meaning, basis=entry["source"])
         assert finding(own, set()) == "", f"{ticker}: {name}"

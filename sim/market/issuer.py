@@ -21,6 +21,7 @@ from offhours.sim.market.accounts import (
     transfer,
 )
 from offhours.sim.market.clock import REGULAR, phase
+from offhours.sim.market.halts import halted
 from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, MARKET_CLOSED, NOT_ENOUGH_FUNDS, refuse
 from offhours.sim.market.money import nearest, share_up
 
@@ -70,7 +71,7 @@ def redeem(world: World, account: int, ticker: int, ushares: int, price_usd: flo
 @kernel
 def _admit(world: World, account: int, ticker: int, ushares: int, asset: int, price_usd: float) -> int:
     """Check hours, size, holdings and fee (ISS-2, ISS-3), and charge the fee where all is well."""
-    if phase(world) != REGULAR:
+    if phase(world) != REGULAR or halted(world, ticker) == 1:
         return MARKET_CLOSED
     rules = issuer_rules(world)[ticker]
     if ushares < rules.size_min_ushares:

@@ -43,6 +43,9 @@ from offhours.sim.market.gap import (
     turn,
     windows,
 )
+from offhours.sim.market.halts import attend as attend_halts
+from offhours.sim.market.halts import begin as begin_halts
+from offhours.sim.market.halts import halted, watch
 from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, MARKET_CLOSED, NOT_ENOUGH_FUNDS, refuse
 from offhours.sim.market.money import MICRO, PPB, RATE_MOST_PPB, share_down, share_up
 
@@ -127,6 +130,7 @@ def begin(world: World, ticker: int) -> None:
     _find_replay(world, ticker)
     if s.replay_end > 0:
         _replay(world, ticker, now_us)
+    begin_halts(world, ticker, s.value_usd)
     s.visible = is_visible(world)
     write_quote(world, ticker)
 
@@ -161,6 +165,9 @@ def advance(world: World, until_us: int) -> None:
         market = normal(clock(world)[0].seed, LATENT, MARKET_WHO, w.grid_us // SECOND_US)
         for ticker in range(tickers):
             move(world, ticker, market)
+    attend_halts(world)
+    for ticker in range(tickers):
+        watch(world, ticker, stocks(world)[ticker].value_usd)
     for ticker in range(tickers):
         refresh_quote(world, ticker)
 
@@ -291,7 +298,7 @@ def refresh_quote(world: World, ticker: int) -> None:
     """Show the value as a quote where the phase allows, and record the first one after a time without (STOCK-3)."""
     s, now_us = stocks(world)[ticker], clock(world)[0].now_us
     was, seen_us, seen_usd = s.visible, s.quote_us, mid_usd(world, ticker)
-    s.visible = is_visible(world)
+    s.visible = 1 if is_visible(world) == 1 and halted(world, ticker) == 0 else 0
     write_quote(world, ticker)
     if s.visible and not was:
         s.first_us = now_us

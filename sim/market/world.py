@@ -17,6 +17,7 @@ from offhours.sim.market import (
     flight,
     funding,
     gap,
+    halts,
     issuer,
     liquidation,
     margin,
@@ -52,6 +53,10 @@ MARKET = Block(
     triggers.trigger_heads,
     triggers.trigger_nodes,
     triggers.hits,
+    halts.halt_rules,
+    halts.halts,
+    halts.past_values,
+    halts.given_halts,
     stock.stock_rules,
     stock.stocks,
     stock.stock_replays,
@@ -103,6 +108,7 @@ MARKET = Block(
     bars.bars,
     bars.leverages,
     stock.first_prices,
+    halts.halt_events,
     liquidation.case_events,
     deleverage.deleverage_events,
 )
@@ -123,6 +129,7 @@ class Size(NamedTuple):
     earnings: int
     replays: int
     log_rows: int
+    halts: int = 1
 
 
 def row_counts(size: Size) -> dict[Accessor, int]:
@@ -149,6 +156,10 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         triggers.trigger_heads: 2 * t * triggers.WINDOW,
         triggers.trigger_nodes: 2 * a * t + size.stops + 1,
         triggers.hits: 2 * a * t + size.stops + 1,
+        halts.halt_rules: t,
+        halts.halts: t,
+        halts.past_values: t * halts.PAST,
+        halts.given_halts: size.halts,
         stock.stock_rules: t,
         stock.stocks: t,
         stock.stock_replays: size.replays,
@@ -200,6 +211,7 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         bars.bars: logs // 4,
         bars.leverages: logs // 4,
         stock.first_prices: logs // 16,
+        halts.halt_events: logs // 16,
         liquidation.case_events: logs,
         deleverage.deleverage_events: logs,
     }
@@ -212,6 +224,7 @@ RECORDED: dict[int, Accessor] = {
     clock.BAR_LOG: bars.bars,
     clock.LEVERAGE_LOG: bars.leverages,
     clock.FIRST_PRICE_LOG: stock.first_prices,
+    clock.HALT_LOG: halts.halt_events,
     clock.CASE_LOG: liquidation.case_events,
     clock.DELEVERAGE_LOG: deleverage.deleverage_events,
 }

@@ -27,6 +27,7 @@ CODES = {
     ("liquidations", "stage"): 9,
     ("cases", "event"): 4,
     ("trades", "repair"): 3,
+    ("halts", "reason"): 6,
 }
 
 
@@ -34,7 +35,7 @@ def column(table: str, name: str, unit: str) -> st.SearchStrategy[int | float]:
     """Anything that a column may hold."""
     if (table, name) in CODES:
         return st.integers(0, CODES[table, name] - 1)
-    if (table, name) in (("liquidations", "ticker"), ("cases", "ticker")):
+    if (table, name) in (("liquidations", "ticker"), ("cases", "ticker"), ("halts", "ticker")):
         return st.integers(-1, 1)
     if (table, name) in (("liquidations", "lots"), ("deleverages", "lots")):
         return st.integers(-(10**9), 10**9)

@@ -13,7 +13,7 @@ import pytest
 
 from offhours.sim.chance import key_of
 from offhours.sim.declare import Knob, Memory, spec_of
-from offhours.sim.market import accounts, clock, gap, matching, stock
+from offhours.sim.market import accounts, clock, gap, halts, matching, stock
 from offhours.sim.market.world import MARKET, Size, row_counts
 from offhours.sim.units import read
 
@@ -187,12 +187,11 @@ def test_a_halt_takes_the_quote_away_and_the_value_moves_on() -> None:
     """STOCK-3, CLOCK-3."""
     memory = market()
     go(memory, OPEN + 60 * SECOND)
-    clock.halt(memory.handle)
+    halts.stop_all(memory.handle, halts.NEWS, OPEN + 121 * SECOND, -1.0, -1.0)
     before = value(memory)
     go(memory, OPEN + 120 * SECOND)
     assert memory[stock.stocks]["visible"][0] == 0 and value(memory) != before
     assert stock.buy(memory.handle, SOMEBODY, 0, 1_000_000) == matching.MARKET_CLOSED
-    clock.resume(memory.handle)
     go(memory, OPEN + 121 * SECOND)
     assert memory[stock.stocks]["visible"][0] == 1
     assert memory[clock.logs]["count"][clock.FIRST_PRICE_LOG] == 1

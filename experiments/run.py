@@ -32,10 +32,11 @@ from offhours.experiments.metrics.welfare import Ledger, endowed, ledger
 from offhours.experiments.positions import hand_in, name_accounts
 from offhours.experiments.scenario import Scenario
 from offhours.experiments.tables import RECORDED, Instruments, exact, frame_of, read_parquet, shown
+from offhours.experiments.tables import names as table_names
 from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import backstop as backstop_room
-from offhours.sim.market import clock, gap, margin, matching, oracle, orders
+from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders
 from offhours.sim.market.world import RECORDED as LOGGED
 from offhours.sim.rules import Mistake
 from offhours.sim.tape import Tape
@@ -320,8 +321,12 @@ def measure(
     log_trades: bool = True,
     cached: bool = True,
     stop: threading.Event | None = None,
+    liquidations: bool = True,
 ) -> Measured | None:
-    """Warm the market up and run it to its end. None where it was interrupted before anything was measured."""
+    """Warm the market up and run it to its end. None where it was interrupted before anything was measured.
+
+    Without `liquidations` nobody's begins from the first measured instant on; until then the market is the same.
+    """
     began = time.perf_counter()
     with _Watch(stop).watching() as watch:
         simulation = build(scenario, seed, log_trades=False)
@@ -330,6 +335,8 @@ def measure(
             return None
         simulation.tape = Tape()
         simulation.memory[clock.clock]["log_trades"] = int(log_trades)
+        if not liquidations:
+            simulation.memory[liquidation.liquidation_rules]["active"] = 0
         before, counts_before = ledger(simulation.memory), Counts.of(simulation)
         window, at_close, finished = window_of(scenario), None, True
         no_maker_us = 0
@@ -434,7 +441,7 @@ class Run:
         """All tables by name: in a person's units, or (exact) as ticks, lots and micro-dollars."""
         if exact:
             return {name: frame_of(rows) for name, rows in self.exact_rows().items()}
-        for name in (*RECORDED, "groups", "accounts"):
+        for name in table_names():
             if name not in self._frames:
                 self._frames[name] = self._frame(name)
         return {name: frame for name, frame in self._frames.items() if frame is not None}
@@ -529,7 +536,8 @@ def run(
     """Run a scenario with a seed. With `save` (or `out`, or `name`) it leaves a folder, with a report or without.
 
     Ctrl-C ends it early: the result then says at what instant. `controls` runs the scenario's controls on the same luck,
-    too; `names` writes the account names of a handed-in book. Raises :class:`KeyboardInterrupt` where nothing was measured yet, and :class:`MarketFull`.
+    too, and, where anybody was liquidated, the market without liquidations; `names` writes the account names of a handed-in
+    book. Raises :class:`KeyboardInterrupt` where nothing was measured yet, and :class:`MarketFull`.
     """
     from offhours.experiments.provenance import target_of
 
@@ -550,9 +558,27 @@ def run(
             continue
         made.controls[control] = own
         made.summary["controls"][control] = headline_numbers(own.summary)
+    if controls and not made.interrupted and made.summary["liquidations"]["count"]:
+        _beside_calm(made, _describing(progress, "without liquidations"), cached)
     if saved:
         made.save(out, name, command=command, report=report)
     return made
+
+
+def _beside_calm(made: Run, progress: Progress | None, cached: bool) -> None:
+    """Run the same luck without liquidations, keep its prices as the table `calm`, and say what liquidations did beside it."""
+    from offhours.experiments.summary import beside_calm, calm_table
+
+    try:
+        calm = measure(made.scenario, made.seed, progress, log_trades=False, cached=cached, liquidations=False)
+    except MarketFull:
+        return
+    if calm is None or calm.interrupted:
+        return
+    assert made._made is not None
+    made._made["calm"] = calm_table(calm)
+    made._frames.pop("calm", None)
+    made.summary |= beside_calm(made.summary, made.exact_rows(), calm)
 
 
 def _describing(progress: Progress | None, control: str) -> Progress | None:

@@ -91,6 +91,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "gap_alone": _gap_alone(measured),
         "gap_risk": _gap_risk(measured, usd(shortfall)),
         "cascade": cascade(*cascade_material(measured.tables, measured.scenario.rules), len(tickers)),
+        "dominoes": None,
         "open_interest_by_leverage_usd": _by_leverage(measured),
         "liquidated_within_90_s_of_first_price": _after_first_price(measured, headline),
         "regime": {"name": scenario.regime, "rows": regime.beside(scenario.regime, size)},
@@ -253,6 +254,40 @@ def cascade(acts: Any, cases: Any, cuts: Any, unit_uusd: Any, tickers: int, calm
         "forced_trades_before_adl": None if after is None else after[1],
         "deleveraging": None if cuts is None else cascades.deleveraging(acts, cuts, unit_uusd),
     }
+
+
+def calm_table(calm: Measured) -> dict[str, Any]:
+    """Prices of a market in which nobody was liquidated, as the table of that name."""
+    bars = calm.tables["bars"]
+    tick_usd = calm.after.tick_uusd[bars["ticker"]] / 1e6
+    mark_usd, perp_usd = bars["mark_ticks"] * tick_usd, basis.mid_usd(bars, "perp", tick_usd)
+    return {
+        "time_utc": bars["time_us"].astype("datetime64[us]"),
+        "ticker": np.array(calm.scenario.tickers, dtype=object)[bars["ticker"]],
+        "mark_usd": mark_usd,
+        "index_usd": bars["index_usd"],
+        "perp_usd": np.where(np.isfinite(perp_usd), perp_usd, mark_usd),
+    }
+
+
+def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Measured) -> dict[str, Any]:
+    """What a summary says anew when the same luck was run without liquidations: the cascade, and news beside dominoes."""
+    scenario, bars = calm.scenario, calm.tables["bars"]
+    tick_usd = calm.after.tick_uusd / 1e6
+    paths = {}
+    for number in range(len(scenario.tickers)):
+        own = bars[bars["ticker"] == number]
+        paths[number] = cascades.Path(own["time_us"], own["mark_ticks"] * tick_usd[number], own["index_usd"])
+    found = {"cascade": cascade(*cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
+    first, headline = summary["first_price"], scenario.tickers.index(scenario.headline)
+    if first is None or first["close_usd"] is None:
+        return found
+    own = tables["bars"][tables["bars"]["ticker"] == headline]
+    both, mine, theirs = np.intersect1d(own["time_us"], paths[headline].time_us, return_indices=True)
+    moved = 100 * (own["mark_ticks"][mine] * tick_usd[headline] / first["close_usd"] - 1)
+    calmly = 100 * (paths[headline].mark_usd[theirs] / first["close_usd"] - 1)
+    at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
+    return found | {"dominoes": cascades.dominoes(both - at_us, moved, calmly)}
 
 
 def _gap_alone(measured: Measured) -> dict[str, float] | None:

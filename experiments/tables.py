@@ -61,6 +61,7 @@ SENTENCES = {
     "deleverages": "Every cut of a position by auto-deleveraging: whose, at what price, for whom, and from which rank.",
     "groups": "Each group and house account: its result, and what it received (+) and paid (-) by kind of flow.",
     "accounts": "Each account of the venue: whose it is, its equity, what it holds, how often it was liquidated.",
+    "calm": "The same luck with nobody liquidated from the first measured instant on, at each full minute.",
 }
 
 
@@ -468,6 +469,13 @@ _MADE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("equity_usd", "USD", "equity at the mark at the last"),
         ("notional_usd", "USD", "size of all its perp positions at the mark at the last"),
         ("liquidations", "count", "forced trades and takeovers of its positions"),
+    ),
+    "calm": (
+        ("time_utc", "UTC", "the full minute"),
+        ("ticker", "name", "name of the ticker"),
+        ("mark_usd", "USD a share", "mark"),
+        ("index_usd", "USD a share", "index"),
+        ("perp_usd", "USD a share", "mid of the perp's best prices, or its mark where a side is empty"),
     ),
 }
 """Tables that no tape holds: name -> (column, unit, meaning)."""

@@ -3,11 +3,12 @@
 **Who forced whom.** A case is an account's liquidation from its opening to its end. Forced trades with less than a pause
 (five seconds) between them are one wave. A case was *forced by others* where
 
-1. others' forced trades of the same ticker and side came before it in its wave,
-2. its mark when it opened was beyond the mark at the first of them, and
-3. where the same luck was also run without liquidations: the mark there had not come as far in that minute.
+1. others' forced trades of the same ticker and side came before it in its wave, and
+2. its mark when it opened was beyond the mark when the case of the first of them did;
+3. and where the same luck was also run without liquidations, to that share of the move from the one mark to the other by
+   which it had gone further than the mark there in that minute.
 
-All other cases are *news*. The forcing is shared among the trades of rule 1 by their dollars. Without the run of rule 3
+What is not forced is *news*. The forcing is shared among the trades of rule 1 by their dollars. Without the run of rule 3
 everything that moved the mark within a wave counts as forced, and the branching ratio is an upper bound.
 
 The path is read from what moved beyond the first of the trades (with rule 3: beyond the market without liquidations): the
@@ -115,7 +116,7 @@ class Forcing:
     """What the rule at the head of this file says of each case."""
 
     forced: Array
-    """Whether it was forced by others."""
+    """To which share it was forced by others, 0 to 1."""
     wave: Array
     """The wave it opened in."""
     token_share: Array
@@ -125,21 +126,21 @@ class Forcing:
 
     @property
     def ratio(self) -> float | None:
-        """Branching ratio: the share of cases that others forced, which is what a case forces on average. None without cases."""
+        """Branching ratio: the mean share, which is how many cases a case forces on average. None without cases."""
         return float(self.forced.mean()) if len(self.forced) else None
 
     @property
     def standard_error(self) -> float | None:
         """Of the ratio n over R cascades of Borel's law: sqrt(n (1 - n) / R). None without cases."""
-        n, roots = self.ratio, int((~self.forced).sum())
-        return None if n is None or roots == 0 else float(np.sqrt(n * (1 - n) / roots))
+        n, roots = self.ratio, float((1.0 - self.forced).sum())
+        return None if n is None or roots == 0.0 else float(np.sqrt(n * (1 - n) / roots))
 
 
 def force(cases: Array, acts: Array, calm: Mapping[int, Path] | None = None) -> Forcing:
     """Apply the rule of this file's head. `calm` holds each ticker's path on the same luck without liquidations."""
     waves = wave_numbers(acts["time_us"])
     wave = wave_at(acts["time_us"], waves, cases["time_us"])
-    forced, share = np.zeros(len(cases), dtype=bool), np.full(len(cases), np.nan)
+    forced, share = np.zeros(len(cases)), np.full(len(cases), np.nan)
     places = _places(acts, waves)
     marks = _first_marks(cases, acts)
     for number, case in enumerate(cases):
@@ -147,14 +148,16 @@ def force(cases: Array, acts: Array, calm: Mapping[int, Path] | None = None) -> 
         rows = _before(acts, places, case, int(wave[number]))
         if len(rows) == 0:
             continue
-        beyond_usd, index_usd = next(filter(None, map(marks, rows)), (np.nan, np.nan))
-        if np.isnan(beyond_usd) or side * (case["mark_usd"] - beyond_usd) >= 0:
+        from_usd, index_usd = next(filter(None, map(marks, rows)), (np.nan, np.nan))
+        moved = side * (from_usd - case["mark_usd"])
+        if not moved > 0:
             continue
+        beyond_usd = from_usd
         if calm is not None:
             beyond_usd, index_usd = calm[int(case["ticker"])].worst(time_us, side)
-            if side * (case["mark_usd"] - beyond_usd) >= 0:
-                continue
-        forced[number] = True
+        forced[number] = min(1.0, max(0.0, side * (beyond_usd - case["mark_usd"]) / moved))
+        if forced[number] == 0.0:
+            continue
         token = max(0.0, side * (index_usd - case["index_usd"]))
         perp = max(0.0, side * ((beyond_usd - index_usd) - (case["mark_usd"] - case["index_usd"])))
         share[number] = token / (token + perp) if token + perp > 0 else np.nan
@@ -207,10 +210,11 @@ def branching(forcing: Forcing, repair_share: float | None = None) -> dict[str, 
     `repair_share` is the share of repair orders in the dollars that forced and repair orders traded together: what a broken
     hedge's repair moved is taken out of both books' shares by it. Paths are null where the index was not recorded.
     """
-    ratio, known = forcing.ratio, forcing.token_share[np.isfinite(forcing.token_share)]
+    ratio, found = forcing.ratio, np.isfinite(forcing.token_share)
+    known, weight = forcing.token_share[found], forcing.forced[found]
     by_path: dict[str, float | None] = {"perp book": None, "token book": None, "broken hedge": None}
     if ratio is not None and (len(known) or ratio == 0.0):
-        token = float(known.mean()) if len(known) else 0.0
+        token = float(known @ weight / weight.sum()) if len(known) else 0.0
         hedge = repair_share or 0.0
         own = ratio * (1.0 - hedge)
         by_path = {
@@ -220,7 +224,7 @@ def branching(forcing: Forcing, repair_share: float | None = None) -> dict[str, 
         }
     return {
         "cases": len(forcing.forced),
-        "forced": int(forcing.forced.sum()),
+        "forced": float(forcing.forced.sum()),
         "ratio": ratio,
         "standard_error": forcing.standard_error,
         "by_path": by_path,
@@ -272,27 +276,53 @@ def spread_share(matrix: Array) -> float | None:
     return None if total == 0.0 else 1.0 - float(np.trace(matrix)) / total
 
 
+DOMINOES_US = 4 * clock.HOUR_US
+"""How long after a first price it is watched what liquidations did."""
+
+
+def dominoes(after_us: Array, moved_pct: Array, calm_pct: Array) -> dict[str, float] | None:
+    """What news and what liquidations had done to the mark when it was furthest from the close, after a first price.
+
+    Instants are told from the first price; both paths in percent of the close before it: as it was, and on the same luck
+    without liquidations. What was given back is told at the end of what was watched. None below two minutes of it.
+    """
+    inside = (after_us >= 0) & (after_us <= DOMINOES_US)
+    if inside.sum() < 2:
+        return None
+    after, moved, calm = after_us[inside], moved_pct[inside], calm_pct[inside]
+    apart, furthest = moved - calm, int(np.argmax(np.abs(moved)))
+    way = 1.0 if apart[furthest] >= 0 else -1.0
+    return {
+        "news_pct": float(calm[furthest]),
+        "liquidations_pct": float(apart[furthest]),
+        "after_minutes": float(after[furthest] / clock.MINUTE_US),
+        "gave_back_pct": float(way * (apart[furthest] - apart[-1])),
+        "gave_back_hours": float((after[-1] - after[furthest]) / clock.HOUR_US),
+    }
+
+
 # The cascade as a graph ----------------------------------------------------------------------------------------------
 
 
-def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60) -> networkx.DiGraph:
-    """Who was forced by whose price impact: the largest cases, and an edge from each that forced to each that was forced.
+def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60, wave: int | None = None) -> networkx.DiGraph:
+    """Who was forced by whose price impact: the largest cases (of one wave), and an edge from each that forced another.
 
     A node is a case's number, with its row's fields and `forced`; an edge has `share`, the forcing case's part in the dollars
     that came before. Parts of cases that are not drawn are left out, so that shares into a node sum to at most one.
     """
     import networkx
 
-    largest = np.sort(np.argsort(-cases["value_uusd"], kind="stable")[:most])
+    order = np.argsort(-cases["value_uusd"], kind="stable")
+    largest = np.sort((order if wave is None else order[forcing.wave[order] == wave])[:most])
     found = networkx.DiGraph()
     accounts: dict[int, list[int]] = {}
     for number in largest:
         case = cases[number]
         fields = {name: case[name].item() for name in CASES.names or ()}
-        found.add_node(int(number), forced=bool(forcing.forced[number]), **fields)
+        found.add_node(int(number), forced=float(forcing.forced[number]), **fields)
         accounts.setdefault(int(case["account"]), []).append(int(number))
     places = _places(acts, wave_numbers(acts["time_us"]))
-    for number in largest[forcing.forced[largest]]:
+    for number in largest[forcing.forced[largest] > 0]:
         rows = _before(acts, places, cases[number], int(forcing.wave[number]))
         value = np.abs(acts["value_uusd"][rows]).astype(float)
         for row, part in zip(rows, value / value.sum()):

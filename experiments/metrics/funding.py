@@ -67,7 +67,7 @@ def carry(bars: Array, ticker: int, rules: Array, lot_ushares: int) -> dict[str,
     minutes = int(rules["interval_us"][ticker]) / clock.MINUTE_US
     shares = own["interest_lots"] * (lot_ushares / 1e6)
     paid = own["rate_ppb"] / 1e9 * own["index_usd"] * shares / minutes
-    longs, shorts = float(paid[paid > 0].sum()), float(-paid[paid < 0].sum())
+    longs, shorts = float(paid[paid > 0].sum()), float(np.abs(paid[paid < 0]).sum())
     return {"longs_usd": longs, "shorts_usd": shorts, "longs_net_usd": longs - shorts}
 
 

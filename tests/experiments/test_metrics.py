@@ -400,7 +400,7 @@ def test_who_was_forced_by_others() -> None:
     """Two of seven cases: 2 and 3. Of the move beyond the first trade, the index took half for 2 and two thirds for 3."""
     cases, _, found = story()
     assert cases["account"].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    assert found.forced.tolist() == [False, True, True, False, False, False, False]
+    assert found.forced.tolist() == [0, 1, 1, 0, 0, 0, 0]
     assert found.wave.tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert found.token_share[1:3] == pytest.approx([0.5, 2 / 3])
     told = cascades.branching(found, repair_share=0.2)
@@ -411,10 +411,11 @@ def test_who_was_forced_by_others() -> None:
 
 
 def test_what_the_news_would_have_done_by_then_is_not_forced() -> None:
-    """Without liquidations the mark stood at $9.80 in that minute: enough for 2, not for 3, whom $0.10 more pushed."""
+    """Without liquidations the mark stood at $9.80 in that minute: as far as for 2; for 3 it went $0.10 of $0.30 further."""
     path = cascades.Path(np.array([0, 60 * S]), np.array([9.9, 9.8]), np.array([9.9, 9.85]))
     _, _, found = story({0: path, 1: path})
-    assert found.forced.tolist() == [False, False, True, False, False, False, False]
+    assert found.forced.tolist() == pytest.approx([0, 0, 1 / 3, 0, 0, 0, 0])
+    assert found.ratio == pytest.approx(1 / 21)
     # Beyond $9.80 and its index of $9.85: index $0.05, and the distance from it went from -0.05 to -0.10.
     assert found.token_share[2] == pytest.approx(0.5)
     assert found.beside_calm
@@ -433,12 +434,23 @@ def test_cases_without_their_table_begin_with_an_account_s_first_trade() -> None
     assert told["forced"] == 2 and set(told["by_path"].values()) == {None}
 
 
+def test_news_and_dominoes() -> None:
+    """Furthest at minute 2: -10, of which -8 is news; four minutes later only 0.5 of the 2 are left."""
+    after_us = np.array([-1, 0, 1, 2, 3, 6, 241]) * 60 * S
+    moved = np.array([-20.0, -4, -9, -10, -9.5, -7.5, -30])
+    calm = np.array([-1.0, -4, -8, -8, -8.0, -7.0, 0])
+    found = cascades.dominoes(after_us, moved, calm)
+    assert found == {"news_pct": -8.0, "liquidations_pct": -2.0, "after_minutes": 2.0, "gave_back_pct": 1.5, "gave_back_hours": pytest.approx(4 / 60)}  # fmt: skip
+    assert cascades.dominoes(after_us[:2], moved[:2], calm[:2]) is None
+
+
 def test_the_graph_of_who_forced_whom() -> None:
     """2 was forced by 1 alone; 3 by 1 with $800 and 2 with $200 of the $1,000 before it."""
     cases, acts, found = story()
     drawn = cascades.graph(cases, acts, found)
     assert {(a, b): pytest.approx(of["share"]) for a, b, of in drawn.edges(data=True)} == {(0, 1): 1.0, (0, 2): 0.8, (1, 2): 0.2}  # fmt: skip
     assert sorted(n for n, of in drawn.nodes(data=True) if of["forced"]) == [1, 2]
+    assert set(cascades.graph(cases, acts, found, wave=1).nodes) == {5, 6}
     assert set(cascades.graph(cases, acts, found, most=2).nodes) == {0, 5}
 
 

@@ -1085,6 +1085,21 @@ def controls_title(run: Run, control: str) -> str:
 
 # All of them ---------------------------------------------------------------------------------------------------------
 
+
+def _of_cascades(name: str) -> Callable[..., Any]:
+    """A figure of cascade_figures.py, which is read when it is first drawn."""
+
+    def draw(run: Run, ax: Axes | None = None, **options: Any) -> Any:
+        from offhours.experiments import cascade_figures
+
+        return getattr(cascade_figures, name)(run, ax, **options)
+
+    return draw
+
+
+CASCADES = ("dominoes", "cascade", "contagion", "deleveraging", "steadiness", "awakening")
+"""Figures of what spreads; see cascade_figures.py."""
+
 FIGURES: Mapping[str, Callable[..., Any]] = {
     "strip": strip,
     "who_paid": who_paid,
@@ -1098,6 +1113,7 @@ FIGURES: Mapping[str, Callable[..., Any]] = {
     "waterfall": waterfall,
     "flows": flows,
     "controls": controls,
+    **{name: _of_cascades(name) for name in CASCADES},
 }
 """Every figure of one run by name."""
 
@@ -1109,14 +1125,21 @@ SIZES: Mapping[str, tuple[float, float]] = {
     "waterfall": (10, 2.9),
     "flows": (12, 5.4),
     "controls": (10, 3.8),
+    "dominoes": (10, 4.6),
+    "cascade": (11, 5.6),
+    "contagion": (8, 5.4),
+    "deleveraging": (10, 4.4),
 }
 """Width and height in inches; all others are 10 x 3.6."""
 
 
 def available(run: Run) -> list[str]:
     """The figures that a run has the material for."""
+    from offhours.experiments.cascade_figures import MATERIAL
+
     have = run.tables()
     found = [name for name in FIGURES if name != "controls" or run.summary.get("controls")]
+    found = [name for name in found if name not in MATERIAL or MATERIAL[name](run)]
     if "bars" not in have or have["bars"].empty:
         found = [name for name in found if name in ("who_paid", "waterfall", "flows", "controls")]
     return [name for name in found if name != "flows" or "groups" in have]

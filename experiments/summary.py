@@ -74,6 +74,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "wall_s": round(measured.wall_s, 3),
         "tape_sha256": measured.tape_sha256,
         "funding": own["funding"],
+        "basis": own["basis"],
         "gap": own["gap"],
         "first_price": own["first_price"],
         "by_ticker": by_ticker,

@@ -6,7 +6,7 @@
 1. others' forced trades of the same ticker and side came before it in its wave, and
 2. its mark when it opened was beyond the mark when the case of the first of them did;
 3. and where the same luck was also run without liquidations, to that share of the move from the one mark to the other by
-   which it had gone further than the mark there in that minute.
+   which it had gone further than the mark there went until an hour later: who is liquidated a little sooner is not forced.
 
 What is not forced is *news*. The forcing is shared among the trades of rule 1 by their dollars. Without the run of rule 3
 everything that moved the mark within a wave counts as forced, and the branching ratio is an upper bound.
@@ -33,6 +33,8 @@ Array = np.ndarray[Any, Any]
 
 PAUSE_US = 5 * clock.SECOND_US
 """Forced trades further apart than this belong to two waves (the pause of published tables of 10 October 2025)."""
+AHEAD_US = clock.HOUR_US
+"""Who would have been liquidated by the news within this time was not forced."""
 APART_US = clock.MINUTE_US
 """Where no table of cases was recorded, trades of an account further apart than this are two cases."""
 
@@ -104,10 +106,10 @@ class Path:
     index_usd: Array
 
     def worst(self, time_us: int, side: int) -> tuple[float, float]:
-        """Mark and index at the full minute before or after an instant, where the mark is worse for a side (1: longs)."""
-        after = min(int(np.searchsorted(self.time_us, time_us)), len(self.time_us) - 1)
-        before = max(0, after - 1)
-        place = before if side * self.mark_usd[before] <= side * self.mark_usd[after] else after
+        """The worst mark for a side (1: longs) from the minute before an instant until AHEAD_US later, and its index."""
+        first = max(0, int(np.searchsorted(self.time_us, time_us)) - 1)
+        last = max(first + 1, int(np.searchsorted(self.time_us, time_us + AHEAD_US, side="right")))
+        place = first + int(np.argmin(side * self.mark_usd[first:last]))
         return float(self.mark_usd[place]), float(self.index_usd[place])
 
 

@@ -411,8 +411,10 @@ def test_who_was_forced_by_others() -> None:
 
 
 def test_what_the_news_would_have_done_by_then_is_not_forced() -> None:
-    """Without liquidations the mark stood at $9.80 in that minute: as far as for 2; for 3 it went $0.10 of $0.30 further."""
-    path = cascades.Path(np.array([0, 60 * S]), np.array([9.9, 9.8]), np.array([9.9, 9.85]))
+    """Without liquidations the mark came to $9.80 within the hour: as far as for 2; for 3 it went $0.10 of $0.30 further."""
+    path = cascades.Path(
+        np.array([0, 60, 3600, 3660]) * S, np.array([9.9, 9.8, 9.85, 9.0]), np.array([9.9, 9.85, 9.9, 9.0])
+    )
     _, _, found = story({0: path, 1: path})
     assert found.forced.tolist() == pytest.approx([0, 0, 1 / 3, 0, 0, 0, 0])
     assert found.ratio == pytest.approx(1 / 21)

@@ -43,7 +43,7 @@ def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[column for column, _, _ in schema(name)])
     for column in frame.columns:
         if column.endswith("_utc"):
-            frame[column] = frame[column].astype("int64").astype("datetime64[us]")
+            frame[column] = frame[column].fillna(0).astype("int64").astype("datetime64[us]")
     return frame.astype({c: object for c in ("ticker", "stage", "side") if c in frame}).fillna(0)
 
 

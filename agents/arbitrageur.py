@@ -40,7 +40,7 @@ class Arbitrageur:
 
     mean_sleep_us: A[int, Knob("30 s", "us", "100 ms", "1 day", "mean time between two looks", basis="chosen: an attentive desk; half or twice moves entries by seconds in a trade of hours")]  # fmt: skip
     horizon_hours: A[float, Knob("48", "real", "1", "10000", "how long he reckons to stay", basis="chosen: two days; not half, because no premium below 1 % would pay his fees; not twice, because rates do not last four days")]  # fmt: skip
-    cost_ppb: A[int, Knob("0.2 %", "ppb", "0 %", "10 %", "cost of getting in and out of both legs", basis="rule: four taker fees of 0.05 %, Kraken paper engine default")]  # fmt: skip
+    cost_ppb: A[int, Knob("0.2 %", "ppb", "0 %", "10 %", "cost of getting in and out of both legs", basis="rule: krakenfx/kraken-cli paper engine default, 2026: four taker fees of 0.05 %")]  # fmt: skip
     hurdle_ppb: A[int, Knob("0.1 %", "ppb", "0 %", "10 %", "gain beyond costs he asks for over his horizon", basis="chosen: 18 % a year on notional; not half, because margin has a price; not twice, because others would be there first")]  # fmt: skip
     clip_uusd: A[int, Knob("$10,000", "uusd", "$10", "$10M", "size of one entry", basis="chosen: the index's probe times two; not half, because fees of attention; not twice, because he would be his own slippage")]  # fmt: skip
     position_uusd: A[int, Knob("$500,000", "uusd", "$10", "$1B", "largest position per ticker", basis="chosen: half of a desk's capital at 2x; half or twice is a smaller or larger desk")]  # fmt: skip

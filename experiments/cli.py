@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from offhours.experiments.compare import Comparison
     from offhours.experiments.run import Run, Stage
     from offhours.experiments.scenario import Scenario
+    from offhours.sim.declare import Knob
 
 MISTAKE, INTERRUPTED = 2, 130
 
@@ -85,7 +86,7 @@ def _sentence(error: Exception) -> str | None:
 # Options that several commands have ----------------------------------------------------------------------------------
 
 Name = Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="a scenario's name, or a TOML file")]
-Seed = Annotated[int, typer.Option("--seed", help="the run's luck", min=0)]
+Seed = Annotated[str, typer.Option("--seed", metavar="N", help="the run's luck, a whole number")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="change a knob; may be given again and again")
 ]
@@ -103,6 +104,26 @@ def _changes(pairs: list[str] | None) -> dict[str, str]:
             raise Mistake("--set", "", pair, f"'{pair}' is not written like perp.margin.leverage_max=10")
         found[knob.strip()] = value.strip()
     return found
+
+
+def _whole(option: str, text: str, low: int, high: int, meaning: str) -> int:
+    """A whole number given to an option."""
+    from offhours.sim.rules import Mistake
+
+    digits = text.strip()
+    if not digits.isdecimal() or not low <= int(digits) <= high:
+        raise Mistake(option, "", text, f"'{text}' is not a whole number from {low:,} to {high:,} ({meaning})")
+    return int(digits)
+
+
+def _seed(text: str) -> int:
+    return _whole("--seed", text, 0, (1 << 62) - 1, "the run's luck")
+
+
+def _luck(seed: str, seeds: str) -> range:
+    """The seeds of a comparison."""
+    first = _seed(seed)
+    return range(first, first + _whole("--seeds", seeds, 1, 100_000, "how many seeds, from --seed on"))
 
 
 # Progress ------------------------------------------------------------------------------------------------------------
@@ -164,12 +185,11 @@ class _Line:
         elif now - self._said >= self.EVERY_S:
             self._said = now
             share = (stage.now_us - stage.from_us) / max(1, stage.to_us - stage.from_us)
-            left = (now - self._began) * (1 - share) / max(share, 1e-3)
-            typer.echo(
-                f"{stage.doing}: {reached} New York, {100 * share:.0f} %, {speed / 1e6:.2f}M events/s, "
-                f"about {left:.0f} s left",
-                err=True,
-            )
+            text = f"{stage.doing}: {reached} New York, {100 * share:.0f} %"
+            if share >= 0.02:
+                left = (now - self._began) * (1 - share) / share
+                text += f", {speed / 1e6:.2f}M events/s, about {left:.0f} s left"
+            typer.echo(text, err=True)
 
 
 def _say_compiling() -> None:
@@ -187,7 +207,7 @@ def _say_compiling() -> None:
 @_guarded
 def run_command(
     name: Name,
-    seed: Seed = 7,
+    seed: Seed = "7",
     changes: Set = None,
     out: Out = None,
     folder: Annotated[str | None, typer.Option("--name", help="name of the run's folder")] = None,
@@ -203,14 +223,14 @@ def run_command(
     from offhours.experiments.scenario import scenario
     from offhours.experiments.summary import lines
 
-    chosen = scenario(name, _changes(changes))
+    chosen, luck = scenario(name, _changes(changes)), _seed(seed)
     for total in chosen.positions.totals() if chosen.positions is not None else ():
         typer.echo(total, err=True)
     _say_compiling()
     with _Line() as line:
         made = run(
             chosen,
-            seed,
+            luck,
             out,
             folder,
             line,
@@ -264,11 +284,18 @@ def _described(own: Scenario, basis: bool) -> list[str]:
     from offhours.experiments.scenario import every_knob
     from offhours.sim import units
     from offhours.sim.hours import format_new_york
+    from offhours.sim.rules import plain_text
 
     known = every_knob()
 
-    def why(key: str) -> list[str]:
-        return [f"      {known[key].basis}"] if basis and key in known else []
+    def why(key: str, text: str) -> list[str]:
+        """What a value rests on: its default's basis where it is the default, else that somebody set it."""
+        knob = known.get(key)
+        if not basis or knob is None:
+            return []
+        if _same(knob, text):
+            return [f"        {knob.basis}"]
+        return [f"        set by the scenario; its default {knob.default} is {knob.basis}"]
 
     venue = own.rules.venue
     text = [own.name, f"  {own.question}"]
@@ -293,23 +320,57 @@ def _described(own: Scenario, basis: bool) -> list[str]:
         for key, value in group.texts.items():
             if key != "count":
                 text.append(f"      {key} = {_plainly(value)}")
-                text += [f"  {line}" for line in why(f"{group.population}.{key}") or why(f"group.{key}")]
+                knob = f"{group.population}.{key}"
+                text += why(knob if knob in known else f"group.{key}", plain_text(value))
+    text.append("  what a group has where it says nothing")
+    for population in dict.fromkeys(group.population for group in own.groups):
+        names = [name for name in known if name.startswith(f"{population}.")]
+        text += _knob_lines(population, {name: (known[name].default, known[name].basis) for name in names}, basis)
+    names = ["group.latency", "group.mode"]
+    text += _knob_lines("group", {name: (known[name].default, known[name].basis) for name in names}, basis)
     text.append("  what differs from the venue's own file")
     for d in own.differences():
         text.append(f"    {f'{d.ticker}.' if d.ticker else ''}{d.name}: {d.text} instead of {d.venue_text}")
-        text += why(d.name)
     if not own.differences():
         text.append("    nothing")
-    if basis:
-        text.append("  rules")
-        for (ticker, name), setting in own.rules.settings.items():
-            same = all(own.rules.settings[other, name].text == setting.text for other in own.tickers)
-            if same and ticker != own.tickers[0]:
-                continue
-            text.append(f"    {'' if same else f'{ticker}.'}{name} = {setting.text}")
-            source = setting.origin.source or (known[name].basis if name in known else "")
-            text.append(f"      {'assumed: ' if setting.origin.assumed else ''}{source} [{setting.origin.file or 'default'}]")  # fmt: skip
+    text.append("  rules")
+    sections: dict[str, dict[str, tuple[str, str]]] = {}
+    for (ticker, name), setting in own.rules.settings.items():
+        same = all(own.rules.settings[other, name].text == setting.text for other in own.tickers)
+        if same and ticker != own.tickers[0]:
+            continue
+        origin = setting.origin
+        source = origin.source or known[name].basis
+        if origin.layer in ("scenario", "set") and not origin.source:
+            source = f"set by the scenario; its default {known[name].default} is {source}"
+        source = f"{'assumed: ' if origin.assumed else ''}{source} [{origin.file or 'default'}]"
+        own_name = name if same else f"{name} of {ticker}"
+        sections.setdefault(name.rpartition(".")[0], {})[own_name] = (setting.text, source)
+    for section, settings in sections.items():
+        text += _knob_lines(section, settings, basis)
     return text
+
+
+def _same(knob: Knob, text: str) -> bool:
+    """Whether a text says a knob's default."""
+    from offhours.sim import units
+
+    try:
+        return units.read(text, knob.unit, None, knob.choices) == units.read(
+            knob.default, knob.unit, None, knob.choices
+        )
+    except (units.UnitError, KeyError):
+        return text == knob.default
+
+
+def _knob_lines(section: str, values: Mapping[str, tuple[str, str]], basis: bool) -> list[str]:
+    """Knobs of a section with their values: a paragraph, or one by one with what each rests on."""
+    import textwrap
+
+    if basis:
+        return [line for name, (text, why) in values.items() for line in (f"    {name} = {text}", f"        {why}")]
+    listed = "; ".join(f"{name.removeprefix(f'{section}.')} {text}" for name, (text, _) in values.items())
+    return textwrap.wrap(f"{section}: {listed}", 116, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)  # fmt: skip
 
 
 def _plainly(value: Any) -> str:
@@ -377,9 +438,10 @@ def runs_command(
             summary = json.loads(file.read_text("utf-8"))
             changes = ", ".join(f"{knob}={value}" for knob, value in summary["changes"]) or "as written"
             made = time.strftime("%Y-%m-%d %H:%M", time.localtime(file.stat().st_mtime))
-            typer.echo(f"{file.parent.name}\n  {summary['scenario']}, seed {summary['seed']}: {changes}\n  {summary['finding']}\n  made {made}, simulated in {summary['wall_s']:.1f} s; {summary['outcome']}")  # fmt: skip
-        except (ValueError, KeyError, OSError):
-            typer.echo(f"{file.parent.name}\n  its summary cannot be read", err=True)
+            text = f"{file.parent.name}\n  {summary['scenario']}, seed {summary['seed']}: {changes}\n  {summary['finding']}\n  made {made}, simulated in {summary['wall_s']:.1f} s; {summary['outcome']}"  # fmt: skip
+        except (ValueError, LookupError, TypeError, OSError):
+            text = f"{file.parent.name}\n  its summary cannot be read"
+        typer.echo(text)
     if not files:
         typer.echo(f"there are no runs in {folder}")
 
@@ -398,6 +460,8 @@ def new_command(
 
     scenario(source)
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if not target.stem or target.stem == ".toml":
+        raise Mistake("new", "", name, f"'{name}' is not a name for a scenario")
     if source.endswith(".toml"):
         text = read_text(source)
     else:
@@ -476,8 +540,8 @@ def compare_command(
     venues: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="run each of these rulebooks, as it stands, on the same luck")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="how many seeds, from --seed on", min=1)] = 8,
-    seed: Seed = 7,
+    seeds: Annotated[str, typer.Option(metavar="N", help="how many seeds, from --seed on")] = "8",
+    seed: Seed = "7",
     changes: Set = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the picture of the paths goes")] = Path(
         "runs"
@@ -493,7 +557,7 @@ def compare_command(
     if venues is not None:
         if b is not None or vary is not None:
             raise Mistake("compare", "", b or str(vary), "--venues goes with one scenario, without --vary")
-        _compare_venues(scenario(a, _changes(changes)), venues, range(seed, seed + seeds), out, as_json)
+        _compare_venues(scenario(a, _changes(changes)), venues, _luck(seed, seeds), out, as_json)
         return
     if vary is None:
         if b is None:
@@ -506,11 +570,11 @@ def compare_command(
         return
     if b is not None:
         raise Mistake("compare", "", b, "give two run folders, or one scenario with --vary")
-    chosen = variants(scenario(a, _changes(changes)), vary)
+    chosen, luck = variants(scenario(a, _changes(changes)), vary), _luck(seed, seeds)
     _say_compiling()
-    done = _counting(seeds * len(chosen))
+    done = _counting(len(luck) * len(chosen))
 
-    found, failures, interrupted = run_all(chosen, range(seed, seed + seeds), done)
+    found, failures, interrupted = run_all(chosen, luck, done)
     for failure in failures:
         typer.echo(f"{failure.label}, seed {failure.seed} failed: {failure.sentence}", err=True)
     base, *others = chosen
@@ -558,7 +622,7 @@ def figures_command(
     from offhours.experiments.run import Run
     from offhours.sim.rules import Mistake, nearest
 
-    chosen = tuple(filter(None, (word.strip() for word in only.split(",")))) or tuple(FIGURES)
+    chosen = tuple(filter(None, (word.strip() for word in only.split(","))))
     for word in chosen:
         if word not in FIGURES:
             allowed = f"there is no figure '{word}'; there are {', '.join(FIGURES)}{nearest(word, FIGURES)}"
@@ -568,7 +632,7 @@ def figures_command(
         if kind not in ("pdf", "svg", "png"):
             raise Mistake("--format", "", kind, f"'{kind}' is not one of pdf, svg, png")
     try:
-        for path in write_figures(Run.open(folder), folder, only=chosen, formats=kinds):
+        for path in write_figures(Run.open(folder), folder, only=chosen or None, formats=kinds):
             typer.echo(path)
     except OSError as error:
         raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
@@ -625,6 +689,19 @@ def version_command() -> None:
     import offhours
 
     typer.echo(f"offhours {offhours.__version__}")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        version_command()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="print it")] = False,
+) -> None:
+    """A laboratory for markets that never close on assets whose own market sleeps."""
 
 
 if __name__ == "__main__":

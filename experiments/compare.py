@@ -243,14 +243,23 @@ class Failure:
 
 
 def variants(scenario: Scenario, vary: str) -> dict[str, Scenario]:
-    """The scenarios of ``knob=a,b,c`` by label; values that hold commas themselves are separated by ``;``."""
+    """The scenarios of ``knob=a,b,c`` by label; values that hold commas themselves are separated by ``;``.
+
+    ``control=none,always-open`` sets the scenario as it is written beside its controls.
+    """
     knob, equals, text = vary.partition("=")
     values = [value.strip() for value in text.split(";" if ";" in text else ",")]
     if not equals or len(values) < 2 or not all(values):
         raise Mistake("--vary", "", vary, f"'{vary}' is not written like perp.margin.leverage_max=20,10,5")
     if len(set(values)) < len(values):
         raise Mistake("--vary", "", vary, "each value is named once")
-    return {f"{knob.rpartition('.')[2]}={value}": scenario.with_changes({knob: value}) for value in values}
+    if knob == "control":
+        return {f"control={value}": scenario if value == "none" else scenario.control(value) for value in values}
+    try:
+        return {f"{knob.rpartition('.')[2]}={value}": scenario.with_changes({knob: value}) for value in values}
+    except Mistake as mistake:
+        file = "--vary" if mistake.file == "--set" else mistake.file
+        raise Mistake(file, mistake.knob, mistake.given, mistake.allowed, mistake.meaning) from None
 
 
 def run_all(

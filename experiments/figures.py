@@ -67,20 +67,22 @@ _DAY = float(DAY_US)
 
 
 def dollars(value: float) -> str:
-    """Dollars for reading: "$12.34", "$1,234", "$509k", "−$1.2M"."""
+    """Dollars for reading, three digits of large ones: "$12.34", "$1,234", "$509k", "−$1.15M"."""
     size, sign = abs(value), "−" if round(value, 2) < 0 else ""
     for least, unit in ((1e9, "B"), (1e6, "M")):
         if size >= 0.9995 * least:
-            return f"{sign}${size / least:,.{1 if size < 100 * least else 0}f}{unit}"
+            digits = 2 if size < 9.995 * least else 1 if size < 99.95 * least else 0
+            return f"{sign}${size / least:,.{digits}f}{unit}"
     if size >= 1e4:
         return f"{sign}${size / 1e3:,.0f}k"
-    return f"{sign}${size:,.2f}" if 0 < size < 100 else f"{sign}${size:,.0f}"
+    return f"{sign}${size:,.2f}" if 0 < round(size, 2) < 100 else f"{sign}${size:,.0f}"
 
 
-def tick_dollars(value: float) -> str:
-    """Dollars on an axis, exact where the ticks are: "$12.5k", "−$2M"."""
+def tick_dollars(value: float, reach: float | None = None) -> str:
+    """Dollars on an axis that reaches so far, exact where the ticks are: "$12.5k", "−$2M"; "$5k" where others are "$10k"."""
     size, sign = abs(value), "−" if value < 0 else ""
-    for least, whole, unit in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+    thousands = 1e3 if reach is not None and reach >= 1e4 else 1e4
+    for least, whole, unit in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (thousands, 1e3, "k")):
         if size >= least:
             return f"{sign}${size / whole:,.10g}{unit}"
     return f"{sign}${size:,.10g}"
@@ -94,6 +96,11 @@ def percent(value: float, digits: int = 1) -> str:
 def listed(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nobody"
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 liquidation", "1,234 liquidations"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def capital(text: str) -> str:
@@ -200,7 +207,12 @@ def sleep_of(run: Run) -> Sleep | None:
     close_us = previous_regular_close(found[0])
     before = bars[(bars["us"] <= close_us) & bars["stock_visible"].astype(bool)]
     close = float(before["stock_usd"].iloc[-1]) if len(before) else None
-    return Sleep(*found, close, f"{_WEEKDAYS[new_york_date(close_us).weekday()]}'s close")
+    return Sleep(*found, close, close_name(close_us))
+
+
+def close_name(us: int) -> str:
+    """ "Friday's close": whose day's close an instant is."""
+    return f"{_WEEKDAYS[new_york_date(us).weekday()]}'s close"
 
 
 def closed_spans(bars: pd.DataFrame) -> list[tuple[int, int]]:
@@ -220,11 +232,10 @@ def _spans(us: Array, inside: Array) -> list[tuple[int, int]]:
     return [(int(us[max(0, start - 1)]), int(us[min(len(us) - 1, end)])) for start, end in spans]
 
 
-def soon_after(run: Run, sleep: Sleep) -> tuple[float, float]:
-    """Dollars liquidated within SOON_US of the first price, and in all of the run."""
-    events = liquidations_of(run)
-    us, value = events["us"].to_numpy(), events["value_usd"].abs().to_numpy()
-    return float(value[(us >= sleep.until_us) & (us <= sleep.until_us + SOON_US)].sum()), float(value.sum())
+def soon_after(run: Run, sleep: Sleep) -> tuple[int, int]:
+    """Liquidations within SOON_US of the first price, and in all of the run: their numbers."""
+    us = liquidations_of(run)["us"].to_numpy()
+    return int(((us >= sleep.until_us) & (us <= sleep.until_us + SOON_US)).sum()), len(us)
 
 
 # Axes ----------------------------------------------------------------------------------------------------------------
@@ -362,7 +373,10 @@ def _smooth(values: Any) -> Array:
 def _dollar_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, place: tick_dollars(value)))
+    def text(value: float, place: object) -> str:
+        return tick_dollars(value, max(map(abs, axis.get_view_interval())))
+
+    axis.set_major_formatter(FuncFormatter(text))
 
 
 # The week-end strip --------------------------------------------------------------------------------------------------
@@ -383,19 +397,17 @@ def strip_span(run: Run) -> tuple[int, int]:
 def strip_title(run: Run) -> str:
     """What the week-end did, in a sentence."""
     sleep, total = sleep_of(run), len(liquidations_of(run))
+    there_were = f"there {'was' if total == 1 else 'were'} {counted(total, 'liquidation')}"
     if sleep is None:
-        return f"The stock never slept; there were {total:,} liquidations"
+        return f"The stock never slept; {there_were}"
     slept = f"The stock slept {sleep.hours:.0f} hours"
     if sleep.price_usd is None:
-        return f"{slept} and was still asleep when the run ended; there were {total:,} liquidations"
-    soon, all_of_it = soon_after(run, sleep)
-    if all_of_it == 0:
+        return f"{slept} and was still asleep when the run ended; {there_were}"
+    if total == 0:
         return f"{slept}, and nobody was liquidated"
-    if soon == 0:
-        return f"{slept}; 0 of {total:,} liquidations came within 90 s of its first price"
-    share = 100 * soon / all_of_it
-    shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
-    return f"{slept}; {shown} of liquidations (by value) came within 90 s of its first price"
+    soon, _ = soon_after(run, sleep)
+    share = "0" if soon == 0 else share_of(soon, total)
+    return f"{slept}; {share} of {counted(total, 'liquidation')} came within 90 s of its first price"
 
 
 def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
@@ -530,7 +542,7 @@ def _draw_leverage(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]
 
 def who_paid_title(results: Mapping[str, float], houses: Collection[str] = ()) -> str:
     """Who lost most, and who gained it; `houses` are the names that belong to no trader."""
-    spoken = {name: f"the {name}" if name in houses and name != "nobody" else name for name in results}
+    spoken = {name: f"the {house_word(name)}" if name in houses and name != "nobody" else name for name in results}
     known = [(value, spoken[name]) for name, value in results.items() if abs(value) >= 0.005]
     ranked = sorted(known, reverse=True)
     losers, gainers = [(-value, name) for value, name in ranked[::-1] if value < 0], [r for r in ranked if r[0] > 0]
@@ -551,6 +563,15 @@ def _largest(ranked: Sequence[tuple[float, str]], verb: str) -> str:
     if others and held < 0.9 * total:
         parts.append(f"{others} other{'s' if others > 1 else ''} {dollars(total - held)}")
     return listed(parts)
+
+
+HOUSE_WORDS = {"broker": "stock market"}
+"""House accounts that people know under another name: the broker's is that of all who trade the stock itself."""
+
+
+def house_word(name: str) -> str:
+    """What a house account is called in pictures."""
+    return HOUSE_WORDS.get(name, name)
 
 
 def house_names(run: Run) -> set[str]:
@@ -575,7 +596,7 @@ def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     ax.text(0.012 * largest, 0, f"sum {abs(total) if abs(total) < 0.005 else total:,.2f}".replace("-", "−"), va="center", ha="left", fontsize=9, fontweight="bold")  # fmt: skip
     ax.axvline(0, color=BLACK, linewidth=1)
     ax.axhline(0.5, color="#888888", linewidth=0.7)
-    ax.set_yticks(places, [f"{name} (house)" if name in houses and "house" not in name else name for name, _ in ranked] + ["all"])  # fmt: skip
+    ax.set_yticks(places, [f"{house_word(name)} (house)" if name in houses and "house" not in name else name for name, _ in ranked] + ["all"])  # fmt: skip
     ax.set_xlim(-1.22 * largest, 1.22 * largest)
     ax.set_ylim(-0.6, len(ranked) + 0.6)
     ax.set_xlabel("gained (+) or lost (−) over the measured time, USD, at one common price")
@@ -672,8 +693,10 @@ def spread(run: Run, ax: Axes | None = None) -> Axes:
         text = (
             f"The perp's spread was {asleep:.1f} bp while the stock slept and {awake:.1f} bp in regular hours (medians)"
         )
-    else:
+    elif np.isfinite(perp).any():
         text = f"The perp's spread was {np.nanmedian(perp):.1f} bp (median)"
+    else:
+        text = "The perp's book never had two sides"
     _title(ax, text)
     return ax
 
@@ -696,8 +719,10 @@ def basis(run: Run, ax: Axes | None = None) -> Axes:
     awake, asleep = _awake_asleep(bars, over_index, lambda own: np.sqrt(np.mean(own**2)))
     if awake is not None and asleep is not None:
         text = f"Perp and index were {asleep:.2f} % apart while the stock slept and {awake:.2f} % in regular hours (root mean square)"  # fmt: skip
-    else:
+    elif np.isfinite(over_index).any():
         text = f"Perp and index were {np.sqrt(np.nanmean(over_index**2)):.2f} % apart (root mean square)"
+    else:
+        text = "The perp never had two prices to compare with the index"
     _title(ax, text)
     return ax
 
@@ -895,11 +920,11 @@ def waterfall_title(run: Run) -> str:
     own, missing = run.summary["liquidations"], float(run.summary["shortfall_usd"])
     accounts = own.get("accounts", own["count"])
     if missing == 0:
-        return f"No shortfall: 0 of {accounts:,} liquidated accounts left a debt behind"
-    payers = [f"{name} paid {dollars(value)}" for name, value in run.summary["paid_by_usd"].items() if value]
+        return f"No shortfall: 0 of {counted(accounts, 'liquidated account')} left a debt behind"
+    payers = [f"the {name} paid {dollars(value)}" for name, value in run.summary["paid_by_usd"].items() if value]
     bad = run.summary["bad_debt_usd"]
     rest = f"nobody paid {dollars(bad)}" if bad else "no bad debt was left"
-    return f"{accounts:,} liquidated accounts left {dollars(missing)} missing: {listed([*payers, rest])}"
+    return f"{counted(accounts, 'liquidated account')} left {dollars(missing)} missing: {listed([*payers, rest])}"
 
 
 # Flows ---------------------------------------------------------------------------------------------------------------
@@ -912,6 +937,11 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
     ax = _axes(ax, "flows")
     frame = run.tables()["groups"].set_index("group")
     kinds = [c for c in frame.columns if c.endswith("_usd") and c != "pnl_usd" and (frame[c].abs() >= 0.005).any()]
+    if not kinds:
+        ax.text(0.5, 0.5, "no payments", transform=ax.transAxes, ha="center", va="center", fontsize=10)
+        ax.set_axis_off()
+        _title(ax, "Nobody paid anything")
+        return ax
     table = frame[kinds].to_numpy(float)
     largest = max(1.0, float(np.abs(table).max(initial=0)))
     norm = SymLogNorm(linthresh=largest / 1e4, vmin=-largest, vmax=largest)
@@ -923,7 +953,8 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
             text = "0" if abs(value) < 0.005 else dollars(value)
             ax.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else BLACK)
     ax.set_xticks(range(len(kinds)), [textwrap.fill(c.removesuffix("_usd").replace("_", " "), 11) for c in kinds])
-    ax.set_yticks(range(len(frame)), list(frame.index))
+    traders = {group.name for group in run.scenario.groups}
+    ax.set_yticks(range(len(frame)), [name if name in traders else house_word(name) for name in frame.index])
     ax.xaxis.tick_top()
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
@@ -941,9 +972,7 @@ def flows_title(frame: pd.DataFrame) -> str:
     for column, word in (("fee_usd", "fees"), ("funding_usd", "funding")):
         if column in frame and (frame[column] < -0.005).any():
             payer = frame[column].idxmin()
-            parts.append(
-                f"{payer} paid most {word}, {dollars(-float(frame[column].to_numpy()[list(frame.index).index(payer)]))}"
-            )
+            parts.append(f"{payer} paid most {word}, {dollars(-float(frame[column].min()))}")
     return capital("; ".join(parts)) if parts else "Nobody paid fees or funding"
 
 
@@ -1064,7 +1093,7 @@ def controls(run: Run, ax: Axes | None = None, control: str | None = None) -> Ax
     reach = 1.0 + max((abs(row.relative_pct) for row in rows), default=0.0)
     ax.set_xlim(-1.1 * reach - 45, 1.1 * reach + 45)
     ax.set_yticks(places, [row.name for row in rows])
-    ax.set_xlabel(f"this run less '{control}', % of the larger of the two (one pair: no interval)")
+    ax.set_xlabel(f"this run less '{control}', % of the larger of the two (one seed: no interval)")
     _plain_axes(ax)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

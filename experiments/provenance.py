@@ -158,6 +158,11 @@ def target_of(scenario: Scenario, seed: int, out: str | Path | None, name: str |
     if name is not None and (not name or name in (".", "..") or re.search(r"[/\\\0]", name)):
         raise Mistake("--name", "", name, f"'{name}' is not a name for a folder")
     target = Path(out if out is not None else "runs") / (name or folder_name(scenario, seed))
+    if len(target.name.encode()) > 200:
+        raise Mistake("--name", "", name or "", "a folder's name has at most 200 letters")
+    for parent in (target.parent, *target.parent.parents):
+        if parent.exists() and not parent.is_dir():
+            raise Mistake(str(parent), "", "", "is a file, not a folder that runs could be written to")
     if target.exists():
         try:
             record = read_provenance(target)

@@ -16,15 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from offhours.experiments.figures import (
     DPI,
+    Paired,
     available,
+    close_name,
+    counted,
     house_names,
     paired,
     percent,
     render,
+    share_of,
     sleep_of,
+    soon_after,
     who_paid_title,
     write_figures,
 )
+from offhours.experiments.scenario import scenarios
 from offhours.experiments.summary import dollars
 from offhours.sim.hours import format_new_york
 from offhours.sim.rules import knobs, plain_text
@@ -42,8 +48,8 @@ FIRST = ("strip", "who_paid")
 CAPTIONS = {
     "strip": "Above: prices, the stock's line broken while nobody can see one. Middle: positions the venue closed by force, "
     "each minute, by stage. Below: open interest by the leverage of the accounts that are long.",
-    "who_paid": "Houses belong to no trader. The broker stands for the stock's own market, where makers hedge; the backstop "
-    "is the venue's account of last resort; nobody holds what no one could pay.",
+    "who_paid": "Houses belong to no trader. The stock market is where makers hedge while New York trades ('broker' in the tables); "
+    "the backstop is the venue's account of last resort; nobody holds what no one could pay.",
     "price": "Stock (broken while nobody can see it), index, mark and perp.",
     "depth": "Dollars that rest within 50 basis points of the mark, to buy (bids) and to sell (asks).",
     "spread": "Distance between best bid and best ask, in basis points of their middle.",
@@ -134,9 +140,19 @@ def answer(run: Run) -> list[str]:
     else:
         what = f"{s['headline']} traded through the measured time without a closed week-end."
     soon = s["liquidated_within_90_s_of_first_price"]
-    when = "" if soon is None else f", {100 * soon:.0f} % of it within 90 seconds of the stock's first price"
-    who = f"{own['accounts']:,} accounts were liquidated, {dollars(own['notional_usd'])} in all{when}."
-    paid = [f"{name} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
+    who = (
+        f"{counted(own['accounts'], 'account')} {'was' if own['accounts'] == 1 else 'were'} liquidated in "
+        f"{counted(own['count'], 'forced trade or takeover').replace('trade or takeovers', 'trades or takeovers')}, "
+        f"{dollars(own['notional_usd'])} in all"
+    )
+    if own["count"] == 0:
+        who = "Nobody was liquidated"
+    elif soon is not None and sleep is not None:
+        number, total = soon_after(run, sleep)
+        within = "within 90 seconds of the stock's first price"
+        who += f"; {share_of(number, total)} of their number and {100 * soon:.0f} % of the dollars {within}"
+    who += "."
+    paid = [f"the {name} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
     missing = s["shortfall_usd"]
     if missing == 0:
         whole = "Nothing was missing: every position left its owner with money to spare"
@@ -192,6 +208,8 @@ def _bp(value: float | None) -> str:
 
 
 def _numbers(run: Run) -> str:
+    from offhours.experiments.run import window_of
+
     s = run.summary
     rates, alone, own, sleep = s["funding"], s["gap_alone"], s["liquidations"], sleep_of(run)
     rows: list[Cells] = []
@@ -216,7 +234,7 @@ def _numbers(run: Run) -> str:
         ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
         *((f"paid by {name}", dollars(value), "out of its own capital") for name, value in s["paid_by_usd"].items()),
-        ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid; the lines above sum to the first exactly"),
+        ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid: the shortfall less what was paid, exactly"),
         ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
         ("auto-deleverage", "none", "winners reduced to cover losers: not part of this rulebook yet"),
         (
@@ -236,7 +254,9 @@ def _numbers(run: Run) -> str:
             ),
         ]
     if alone is not None:
-        why = "open positions at Friday's close, moved by the gap without any impact of their own"
+        window = window_of(run.scenario)
+        close = "the close" if window is None else close_name(window[0])
+        why = f"open positions at {close}, moved by the gap without any impact of their own"
         rows += [
             ("the gap alone would liquidate", dollars(alone["liquidated_usd"]), why),
             ("the gap alone would bankrupt", dollars(alone["bankrupt_usd"]), "the same"),
@@ -306,14 +326,30 @@ def _clock(when: Any) -> str:
 
 
 def _controls(run: Run) -> str:
+    names = ",".join(("none", *run.summary["controls"]))
     body = (
-        "<p>A single pair of runs shows a difference, not how far luck alone would carry it; "
-        "<code>offhours compare</code> with several seeds gives intervals.</p>"
+        "<p>One seed gives differences without an interval: they do not say how far luck alone would carry them. "
+        f"<code>offhours compare {escape(_called(run))} --vary control={escape(names)} --seeds 8</code> gives intervals.</p>"
     )
-    for control in run.summary["controls"]:
-        rows = [(p.name, p.text(p.own), p.text(p.other), p.text(p.own - p.other)) for p in paired(run.summary, control)]
+    for control, own in run.summary["controls"].items():
+        if own["outcome"] != "complete":
+            body += f'<p class="note">{escape(control)}: {escape(str(own["outcome"]))}.</p>'
+        if "funding" not in own:
+            continue
+        rows = [(p.name, p.text(p.own), p.text(p.other), _difference(p)) for p in paired(run.summary, control)]
         body += _table((control, "this run", "control", "difference"), rows, numeric=(1, 2, 3))
     return body
+
+
+def _difference(row: Paired) -> str:
+    """This run's number less the control's; percentages differ by points."""
+    return row.text(row.own - row.other).replace(" %", " points")
+
+
+def _called(run: Run) -> str:
+    """How a command names the run's scenario."""
+    name = run.scenario.name
+    return name if name in scenarios() else f"{name}.toml"
 
 
 def _differences(run: Run) -> str:
@@ -355,11 +391,11 @@ def _basis(run: Run) -> str:
         counts[kind] += 1
         if kind in ("chosen", "assumed"):
             judged.append((name, setting.text, source.removeprefix(f"{kind}:").strip()))
-    counted = ", ".join(f"{count} {KINDS[kind]}" for kind, count in counts.items() if count)
+    counts_in_words = ", ".join(f"{count} {KINDS[kind]}" for kind, count in counts.items() if count)
     rows = _table(("knob", "value", "why"), judged)
     return (
         f"<p>Rulebook: {escape(venue.title)}, of {venue.effective}. Of {sum(counts.values())} settings of {escape(headline)}'s "
-        f"market, {escape(counted)}. <code>offhours scenarios {escape(run.scenario.name)} --basis</code> prints the source of "
+        f"market, {escape(counts_in_words)}. <code>offhours scenarios {escape(_called(run))} --basis</code> prints the source of "
         f"each, the traders' included.</p><details><summary>The {len(judged)} that rest on a judgement</summary>{rows}</details>"
     )
 
@@ -368,7 +404,7 @@ def _provenance(run: Run) -> str:
     s = run.summary
     changes = "".join(f" --set {shlex.quote(f'{name}={plain_text(value)}')}" for name, value in run.scenario.changes)
     rows = [
-        ("command", f"offhours run {run.scenario.name} --seed {run.seed}{changes}"),
+        ("command", f"offhours run {shlex.quote(_called(run))} --seed {run.seed}{changes}"),
         ("scenario digest", s["digest"]),
         ("tape, SHA-256", s["tape_sha256"]),
         ("version", s["version"]),

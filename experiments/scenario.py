@@ -78,6 +78,7 @@ from offhours.sim.market import halts
 from offhours.sim.rules import (
     CLASS,
     LAYERS,
+    REACH_TICKS,
     SECTIONS,
     Difference,
     Given,
@@ -89,6 +90,7 @@ from offhours.sim.rules import (
     knobs,
     nearest,
     plain_text,
+    reach_sentence,
     read_asset,
     read_classes,
     read_knob,
@@ -408,7 +410,16 @@ class Scenario:
 
     def replays(self) -> np.ndarray[Any, Any]:
         """Given prices as rows of the stock's replay table; reads the files that the scenario names."""
-        return replay_rows(self.replay, self.tickers, self.hours(), self.start_us, self.end_us)
+        rows = replay_rows(self.replay, self.tickers, self.hours(), self.start_us, self.end_us)
+        for ticker, file in self.replay.items():
+            prices = rows["price_usd"][rows["ticker"] == self.tickers.index(ticker)]
+            for book in ("perp", "token"):
+                tick_uusd = self.rules.instrument(ticker, book).tick_uusd
+                low, high = (reach * tick_uusd / 1e6 for reach in REACH_TICKS)
+                for price in (float(prices.min()), float(prices.max())):
+                    if not low <= price <= high:
+                        raise Mistake(str(file), "price", f"{price:g}", reach_sentence(tick_uusd))
+        return rows
 
     def group(self, name: str) -> Group:
         """A group by name."""
@@ -730,7 +741,8 @@ class _Reader:
         if isinstance(given, str):
             given = [part.strip() for part in given.split(",")]
         if not isinstance(given, list) or not given:
-            raise Mistake(self.file, "tickers", "", 'is a list like ["TSLAx", "SPYx"]', FIELDS["tickers"])
+            missing = "" if "tickers" in self.document else "is missing; it "
+            raise Mistake(self.file, "tickers", "", f'{missing}is a list like ["TSLAx", "SPYx"]', FIELDS["tickers"])
         used = tuple(plain_text(ticker) for ticker in given)
         for ticker in used:
             check_ticker(ticker, tickers(), self.file, "tickers")
@@ -784,15 +796,19 @@ class _Reader:
         words = text.split()
         try:
             if words[1:] in (["trading", "days"], ["trading", "day"]):
-                return self.sessions_before(measure_from_us, int(units.read(words[0], "count")))
-            start_us = measure_from_us - int(units.read(text, "us"))
+                days = int(units.read(words[0], "count"))
+                start_us = measure_from_us + 1 if days < 0 else self.sessions_before(measure_from_us, days)
+            else:
+                start_us = measure_from_us - int(units.read(text, "us"))
             new_york_date(start_us)
-            return start_us
         except HoursError as error:
             raise self.mistake("warm_up", str(error)) from None
         except units.UnitError:
             allowed = "is written like '10 trading days' or '2 weeks'"
             raise self.mistake("warm_up", allowed) from None
+        if start_us > measure_from_us:
+            raise self.mistake("warm_up", "a warm-up is not shorter than nothing")
+        return start_us
 
     def sessions_before(self, at_us: int, count: int) -> int:
         """The regular open `count` sessions before the one that an instant lies in or follows."""
@@ -811,7 +827,8 @@ class _Reader:
             knob = _knob(_GAP, column)
             key = units.bare_name(column, knob.unit)
             origin = Origin("scenario", self.where(key, row))
-            values[column] = int(read_knob(knob, Given(plain_text(row.get(key, knob.default)), origin), f"gap.{key}"))
+            given = Given(plain_text(row.get(key, knob.default)), origin)
+            values[column] = int(read_knob(knob, given, f"gap.{ticker}.{key}"))
         from_us, to_us = self.instant("from", row, "gap"), self.instant("to", row, "gap")
         if to_us <= from_us:
             raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "must be later than from")

@@ -368,6 +368,11 @@ def dollars(value: float) -> str:
     return f"{sign}${size:,.0f}" if size >= 100 or size == 0 else f"{sign}${size:,.2f}"
 
 
+def accounts_counted(count: int) -> str:
+    """ "1 account", "537 accounts"."""
+    return f"{count:,} account{'' if count == 1 else 's'}"
+
+
 def _pct(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f} %"
 
@@ -378,7 +383,7 @@ def finding(summary: Mapping[str, Any]) -> str:
     if summary["gap"]["stock_pct"] is not None:
         parts.append(f"gap {_pct(summary['gap']['stock_pct'])}")
     own = summary["liquidations"]
-    parts.append(f"{own['accounts']:,} accounts liquidated, {dollars(own['notional_usd'])}")
+    parts.append(f"{accounts_counted(own['accounts'])} liquidated, {dollars(own['notional_usd'])}")
     parts.append(f"bad debt {dollars(summary['bad_debt_usd'])}")
     return "; ".join(parts)
 
@@ -404,14 +409,15 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if rates["mean_bp"] is not None:
         found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
     stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items())
-    found.append(("liquidated", f"{own['accounts']:,} accounts, {dollars(own['notional_usd'])} ({stages})"))
+    found.append(("liquidated", f"{accounts_counted(own['accounts'])}, {dollars(own['notional_usd'])} ({stages})"))
     if summary["gap_alone"] is not None:
         alone = summary["gap_alone"]
         found.append(("the gap alone would", f"liquidate {dollars(alone['liquidated_usd'])} and bankrupt {dollars(alone['bankrupt_usd'])}"))  # fmt: skip
     paid = ", ".join(f"{name} paid {dollars(value)}" for name, value in summary["paid_by_usd"].items())
     found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}: {paid}, nobody paid {dollars(summary['bad_debt_usd'])}"))  # fmt: skip
     ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
-    found.append(("results", ", ".join(f"{name} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))
+    spoken = {"broker": "stock market (broker)"}
+    found.append(("gained or lost", ", ".join(f"{spoken.get(name, name)} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))  # fmt: skip
     if summary["audit"] or summary["conservation_error"]:
         found.append(("BROKEN LAWS", "; ".join(summary["audit"]) or f"{summary['conservation_error']} micro-units"))
     return found

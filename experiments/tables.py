@@ -297,6 +297,8 @@ def _shown(table: str, source: str, column: Column) -> list[Shown]:
     if (table, source) in (("liquidations", "lots"), ("deleverages", "lots")):
         return _closed_lots(meaning)
     match column.unit:
+        case "us" if source == "interval_us":
+            return [_scaled(source, "interval_h", "h", meaning, 3.6e9)]
         case "us":
             return [_instant(source, source.replace("_us", "_utc"), meaning)]
         case "ticker":

@@ -313,9 +313,9 @@ def read_venue(name: str) -> Venue:
     elif name in venues():
         file, text = f"{name}.toml", (_folder("venues") / f"{name}.toml").read_text("utf-8")
     else:
-        raise Mistake("venue", "venue", name, f"there is no venue '{name}'; there are {', '.join(venues())}")
+        raise Mistake("venue", "", name, f"there is no venue '{name}'; there are {', '.join(venues())}")
     document = read_toml(text, file)
-    effective = document.get("effective")
+    effective = document.get("effective", "")
     if not isinstance(effective, datetime.date):
         raise Mistake(file, "effective", plain_text(effective), "a rulebook is dated: effective = 2026-04-29")
     title = str(document.get("title", document.get("name", name)))
@@ -335,7 +335,7 @@ def read_asset(ticker: str) -> dict[str, Any]:
 def read_text(path: str) -> str:
     """A file's text, or a :class:`Mistake` where there is none."""
     try:
-        return Path(path).read_text("utf-8")
+        return Path(path).read_text("utf-8-sig")  # Windows editors begin a file with a mark
     except UnicodeDecodeError:
         raise Mistake(path, "", "", "is not a text file") from None
     except OSError as error:
@@ -517,6 +517,7 @@ class _Resolution:
         if CLASS in self.knobs:
             self._fill_tiers()
         self._check_relations()
+        self._check_reach()
         for rows in self.arrays.values():
             rows.flags.writeable = False
         proxy = MappingProxyType
@@ -605,6 +606,27 @@ class _Resolution:
                     knob = next(n for n in self.knobs.values() if (n.section, n.column) == (section, wrong[0]))
                     setting = self.settings[ticker, knob.name]
                     raise Mistake(setting.origin.file, knob.name, setting.text, wrong[1], knob.knob.meaning)
+
+    def _check_reach(self) -> None:
+        """A stock's price is within reach of both books' steps."""
+        for ticker in self.tickers if self.sections.keys() >= {"stock", "perp.book", "token.book"} else ():
+            price, ticks = self.settings[ticker, "stock.price"], ("perp.book.tick", "token.book.tick")
+            for tick in (self.settings[ticker, name] for name in ticks):
+                low, high = (reach * int(tick.value) for reach in REACH_TICKS)
+                if not low <= int(price.value) <= high:
+                    later = max(tick, price, key=lambda setting: LAYERS.index(setting.origin.layer))
+                    allowed = f"a stock of {price.text} in steps of {tick.text}: {reach_sentence(int(tick.value))}"
+                    raise Mistake(later.origin.file, later.name, later.text, allowed)
+
+
+REACH_TICKS = (100, 5 * book.WINDOW)
+"""Prices that a book can trade at, in ticks: a tick is at most 1 %, and the window of prices a tenth to either side."""
+
+
+def reach_sentence(tick_uusd: int) -> str:
+    """Which prices a book with such a tick can trade at."""
+    low, high = (units.write(reach * tick_uusd, "uusd") for reach in REACH_TICKS)
+    return f"a book reaches from 100 of its steps to {REACH_TICKS[1]:,} of them, here from {low} to {high}"
 
 
 def read_knob(knob: Knob, given: Given, name: str, instrument: Instrument | None = None) -> int | float:

@@ -200,13 +200,20 @@ def _read_times(name: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     if column is None:
         sentence = f"has no time: a column time_utc or time_new_york; its columns are {', '.join(frame.columns)}"
         raise Mistake(name, "", "", sentence)
+    if pd.api.types.is_numeric_dtype(frame[column]):
+        raise Mistake(name, column, str(frame[column].iloc[0]), "is a number; write a time like '2026-03-06 09:30'")
     try:
         times = pd.DatetimeIndex(pd.to_datetime(frame[column], utc=column == "time_utc"))
         if times.tz is None:
             times = times.tz_localize("America/New_York", ambiguous="raise", nonexistent="raise")
     except (ValueError, TypeError) as error:
+        unread = np.flatnonzero(pd.to_datetime(frame[column], utc=True, errors="coerce").isna())
+        if len(unread):
+            given = str(frame[column].iloc[unread[0]])
+            sentence = f"row {unread[0] + 1}, '{given}', is not a time like '2026-03-06 09:30'"
+            raise Mistake(name, column, given, sentence) from None
         sentence = str(error).splitlines()[0].strip("'\"")
-        raise Mistake(name, column, "", f"a time cannot be read, does not exist or exists twice: {sentence}") from None
+        raise Mistake(name, column, "", f"a time does not exist or exists twice in New York: {sentence}") from None
     if times.hasnans:
         raise Mistake(name, column, "", f"row {int(np.flatnonzero(times.isna())[0]) + 1} has no time")
     return np.asarray(times.tz_convert("UTC").tz_localize(None).astype("datetime64[us]").astype(np.int64))

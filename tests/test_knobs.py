@@ -1,7 +1,7 @@
 """Each number that a person can set says what it is: unit, range, a sentence, and the basis of its default.
 
-A basis is a rule (document), a measurement (data), literature (citation), or a choice; a choice says why not half of it and
-why not twice. The knobs are those of every rules table, of every population, of groups and of given moves; none escapes,
+A basis is a rule (a document, named and dated), a measurement (data), literature (citation), or a choice; a choice says why
+not half of it and why not twice. The knobs are those of every rules table, of every population, of groups and of given moves; none escapes,
 because every column of every table that is declared as a knob is looked for here.
 """
 
@@ -18,7 +18,7 @@ from offhours.experiments.scenario import GapKnobs, GroupKnobs, every_knob
 from offhours.sim import units
 from offhours.sim.declare import Knob, columns_of
 from offhours.sim.market.world import MARKET
-from offhours.sim.rules import CLASS, CLASS_KNOB, SECTIONS, read_asset, tickers
+from offhours.sim.rules import CLASS, CLASS_KNOB, SECTIONS, read_asset, read_venue, tickers, venues
 
 KINDS = ("rule", "measured", "literature", "chosen")
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -49,6 +49,11 @@ def says_why(knob: Knob) -> bool:
     return bool(words & half) and bool(words & twice)
 
 
+def is_dated(document: str) -> bool:
+    """Whether a document has a name and a year, or a day."""
+    return bool(re.search(r"[A-Z][a-z]+|\w/\w", document) and re.search(r"\b20[12]\d(-\d\d-\d\d)?\b", document))
+
+
 def finding(knob: Knob, beside: set[str]) -> str:
     """What is wrong with a knob, or nothing."""
     kind, _, reason = knob.basis.partition(":")
@@ -59,6 +64,8 @@ def finding(knob: Knob, beside: set[str]) -> str:
         return f"its basis gives no reason: {knob.basis!r}"
     if named and named[1] not in beside:
         return f"its basis refers to {named[1]}, which is not declared beside it"
+    if kind == "rule" and not is_dated(reason):
+        return f"its basis is a rule and does not name a document and its date: {knob.basis!r}"
     if kind == "chosen" and not says_why(knob):
         return f"its basis is chosen and does not say why not half and why not twice: {knob.basis!r}"
     if len(knob.meaning.split()) < 2 or knob.meaning[-1] in ".;,":
@@ -91,6 +98,11 @@ def test_each_declared_knob_can_be_set_by_name() -> None:
     assert ruled == {section.accessor.__name__.removeprefix("table_") for section in SECTIONS.values()}
 
 
+@pytest.mark.parametrize("venue", venues())
+def test_each_source_of_a_venue_is_dated(venue: str) -> None:
+    assert [name for name, document in read_venue(venue).sources.items() if not is_dated(document)] == []
+
+
 @pytest.mark.parametrize("ticker", tickers())
 def test_each_figure_of_a_ticker_has_a_basis_of_its_own(ticker: str) -> None:
     figures = read_asset(ticker)["stock"]
@@ -106,6 +118,8 @@ def test_each_figure_of_a_ticker_has_a_basis_of_its_own(ticker: str) -> None:
     [
         {"basis": "felt right"},
         {"basis": "rule:"},
+        {"basis": "rule: the venue's own documentation"},
+        {"basis": "rule: read 2026-04-29"},
         {"basis": "chosen: not half, because it would be too little"},
         {"basis": "chosen: a round number, because twice would be too much"},
         {"basis": "measured: fitted as no_such_column"},

@@ -27,7 +27,7 @@ class BackstopRules:
     """One row: the venue's backstop."""
 
     capital_uusd: A[int, Knob("$1,000,000", "uusd", "$0", "$1B", "money it starts with", basis="chosen: Kraken states no fund and says that provider capacity is one; not half, because 2.5 % of a $40M open interest is what a mature crypto fund holds; not twice, because then a week-end gap would never reach it")]  # fmt: skip
-    edge_ppb: A[int, Knob("1 %", "ppb", "0 %", "10 %", "what it keeps of the notional it takes over, if there is equity", basis="rule: Kraken position assignment: minimum 0.5 %, maximum 2.5 %, example 1 %")]  # fmt: skip
+    edge_ppb: A[int, Knob("1 %", "ppb", "0 %", "10 %", "what it keeps of the notional it takes over, if there is equity", basis="rule: Kraken position assignment pool, 2026: minimum 0.5 %, maximum 2.5 %, example 1 %")]  # fmt: skip
     unwind_ppb: A[int, Knob("5 %", "ppb", "0 %", "100 %", "share of its position it trades out of each minute", basis="chosen: half an hour to be mostly out; not half, because inventory would be held through the first hour; not twice, because it would be the largest seller in a cascade it should end")]  # fmt: skip
     limit_ppb: A[int, Knob("1 %", "ppb", "0.01 %", "20 %", "furthest price from the mark at which it unwinds", basis="chosen: equal to the engine's step limit; not half, because off-hours spreads reach 0.5 %; not twice, because it would move the mark to its cap")]  # fmt: skip
 

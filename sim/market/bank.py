@@ -24,7 +24,7 @@ class BankRules:
 
     wire_us: A[int, Knob("2 h", "us", "0 s", "10 days", "time a wire takes, counted in bank hours", basis="chosen: same-day wires of a prime broker; not half, because compliance checks are manual; not twice, because Monday's open would find every desk unfunded")]  # fmt: skip
     stablecoin_us: A[int, Knob("10 min", "us", "0 s", "10 days", "time a stablecoin deposit takes, at any hour", basis="chosen: confirmations of a few chains and a credit check; not half, because Ethereum finality alone is 13 minutes; not twice, because Solana transfers credit within a minute")]  # fmt: skip
-    takes_stablecoin: A[int, Knob("yes", "flag", "no", "yes", "whether the venue takes stablecoin as dollars", basis="rule: Kraken futures take stablecoins as collateral; their haircut is not modelled")]  # fmt: skip
+    takes_stablecoin: A[int, Knob("yes", "flag", "no", "yes", "whether the venue takes stablecoin as dollars", basis="rule: Kraken multi-collateral futures, 2026: stablecoins are collateral; their haircut is not modelled")]  # fmt: skip
 
 
 class BankHours:

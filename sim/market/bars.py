@@ -1,6 +1,6 @@
 """Bars: what the market looked like at each full minute, and who stood with how much leverage each five minutes.
 
-BAR-1  A bar shows the state after the second's prices, funding and risk; volumes are of the minute before.
+BAR-1  A bar shows the state after the second's prices, funding and risk; volumes count from the run's beginning.
 BAR-2  Leverage of a position is its account's gross notional over equity; open interest is counted on the long side.
 """
 
@@ -45,8 +45,8 @@ class Bar:
     token_last_ticks: A[int, Column("i8", "ticks", "last trade of the token book, or 0")]
     perp_bid_lots: A[int, Column("i8", "lots", "perp bids within 50 bp of the mark")]
     perp_ask_lots: A[int, Column("i8", "lots", "perp asks within 50 bp of the mark")]
-    perp_lots: A[int, Column("i8", "lots", "perp volume since the run began")]
-    token_lots: A[int, Column("i8", "lots", "token volume since the run began")]
+    perp_lots: A[int, Column("i8", "lots", "perp volume since the run (its warm-up) began")]
+    token_lots: A[int, Column("i8", "lots", "token volume since the run (its warm-up) began")]
     interest_lots: A[int, Column("i8", "lots", "open interest")]
     backstop_lots: A[int, Column("i8", "lots", "position of the backstop")]
     impact_spread_ppb: A[int, Column("i8", "ppb", "distance of the perp's impact prices over their mid, or -1")]

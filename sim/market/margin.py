@@ -43,7 +43,7 @@ class MarginRules:
     """Margin of one perp. The tiers themselves are rows of the tier table."""
 
     leverage_max_milli: A[int, Knob("20x", "leverage", "1x", "150x", "largest leverage an account may open with", basis="rule: Kraken xStocks perps, announced 2026-02-24: up to 20x")]  # fmt: skip
-    maintenance_ppb: A[int, Knob("50 %", "ppb", "1 %", "100 %", "maintenance margin as a share of initial margin where leverage_max binds", basis="rule: Kraken margin schedules: maintenance is half of initial")]  # fmt: skip
+    maintenance_ppb: A[int, Knob("50 %", "ppb", "1 %", "100 %", "maintenance margin as a share of initial margin where leverage_max binds", basis="rule: Kraken multi-collateral margin schedules, 2026: maintenance is half of initial")]  # fmt: skip
     form: A[int, Knob("marginal", "choice", "", "", "whether a tier's rate counts for the part above its edge or for the whole position", basis="chosen: not stated by the venue; marginal has no jump at an edge; neither half nor twice applies to a choice", choices=("marginal", "whole"))]  # fmt: skip
 
 

@@ -121,7 +121,7 @@ ALWAYS, WEEKDAYS = 0, 1
 class SessionRules:
     """When one token book is open."""
 
-    hours: A[int, Knob("24/7", "choice", "", "", "24/7, or 24/5: closed at week-ends and on holidays", basis="rule: Kraken Pro xStocks spot: the ten largest trade 24/7, all others 24/5", choices=("24/7", "24/5"))]  # fmt: skip
+    hours: A[int, Knob("24/7", "choice", "", "", "24/7, or 24/5: closed at week-ends and on holidays", basis="rule: Kraken Pro xStocks spot, 2026: the ten largest trade 24/7, all others 24/5", choices=("24/7", "24/5"))]  # fmt: skip
 
 
 class Report:

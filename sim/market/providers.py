@@ -17,8 +17,8 @@ NO_OFFER = 0
 class ProviderRules:
     """One row: the venue's programme."""
 
-    edge_min_ppb: A[int, Knob("0.75 %", "ppb", "0 %", "10 %", "smallest edge from the mark that a provider may ask", basis="rule: Kraken position assignment, developer guide: default edge at least 75 bp; an older page says 0.5 %")]  # fmt: skip
-    edge_max_ppb: A[int, Knob("2.5 %", "ppb", "0 %", "20 %", "largest edge from the mark that a provider may ask", basis="rule: Kraken position assignment: at most 2.5 %")]  # fmt: skip
+    edge_min_ppb: A[int, Knob("0.75 %", "ppb", "0 %", "10 %", "smallest edge from the mark that a provider may ask", basis="rule: Kraken position assignment, developer guide, 2026: default edge at least 75 bp; an older page says 0.5 %")]  # fmt: skip
+    edge_max_ppb: A[int, Knob("2.5 %", "ppb", "0 %", "20 %", "largest edge from the mark that a provider may ask", basis="rule: Kraken position assignment, 2026: at most 2.5 %")]  # fmt: skip
 
 
 class Offer:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from offhours.experiments import cli
 from offhours.experiments.run import Run
+from offhours.experiments.scenario import every_knob
 
 from .tiny import FILE, tiny, tiny_run
 
@@ -108,6 +110,19 @@ def test_compare_varies_a_knob_over_seeds(here: Path) -> None:
     assert "4 of 4 runs" in result.stderr
 
 
+def test_compare_sets_a_scenario_beside_its_controls(here: Path) -> None:
+    result = offhours("compare", TINY, "--vary", "control=none,always-open", "--seeds", "2", "--json")
+    assert result.exit_code == 0, result.stderr
+    (found,) = json.loads(result.stdout)["comparisons"]
+    assert (found["a"], found["b"]) == ("control=none", "control=always-open")
+    assert found["inputs"] == [{"what": "always_open", "a": "false", "b": "true"}]
+    assert found["rows"][0]["low"] <= found["rows"][0]["difference"] <= found["rows"][0]["high"]
+    assert "--vary: perp.margin.leverage_mx" in mistake("compare", TINY, "--vary", "perp.margin.leverage_mx=1,2")
+    assert "there is no control 'closed'" in mistake("compare", TINY, "--vary", "control=none,closed")
+    for words in (["--seeds", "0"], ["--seeds", "x"]):
+        assert "is not a whole number from 1" in mistake("compare", TINY, "--vary", "control=none,always-open", *words)
+
+
 # Asking --------------------------------------------------------------------------------------------------------------
 
 
@@ -122,7 +137,12 @@ def test_a_scenario_is_described_with_its_knobs_and_differences() -> None:
     assert "tourists: 60 retail" in text and "leverage = 20x" in text
     assert "what differs from the venue's own file\n    nothing" in text
     assert "basis" not in text
-    assert "[kraken.toml]" in offhours("scenarios", TINY, "--basis").stdout
+    assert "perp.margin: leverage_max 20x; maintenance 50 %; form marginal; class D" in text
+    told = offhours("scenarios", TINY, "--basis").stdout
+    assert "perp.margin.leverage_max = 20x\n        Announcement of xStocks perps" in told and "[kraken.toml]" in told
+    # What a group sets rests on the scenario; what it leaves alone, on the basis of the default.
+    assert "leverage = 20x\n        set by the scenario; its default 10x is literature: " in told
+    assert f"    retail.herd = 0.15\n        {every_knob()['retail.herd'].basis}\n" in told
 
 
 @pytest.mark.parametrize(
@@ -152,6 +172,14 @@ def test_schema_and_glossary() -> None:
 
 def test_version() -> None:
     assert offhours("version").stdout.startswith("offhours 0.")
+    assert offhours("--version").stdout == offhours("version").stdout
+
+
+@pytest.mark.parametrize("change", [lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n")])
+def test_files_of_other_editors_are_read_alike(here: Path, change: Callable[[bytes], bytes]) -> None:
+    """A mark at the beginning, and line ends as Windows has them."""
+    (here / "mine.toml").write_bytes(change(FILE.read_bytes()))
+    assert tiny().digest in offhours("check", "mine.toml").stdout
 
 
 def test_new_then_check(here: Path) -> None:
@@ -159,6 +187,7 @@ def test_new_then_check(here: Path) -> None:
     assert result.exit_code == 0 and (here / "mine.toml").read_text().startswith("# A week-end in the life")
     assert "mine: all is well" in offhours("check", "mine.toml").stdout
     assert "exists already" in mistake("new", "mine", "--from", "weekend-gap")
+    assert "is not a name" in mistake("new", "", "--from", "weekend-gap")
     assert "there is no scenario 'weekendgap'" in mistake("new", "other", "--from", "weekendgap")
 
 
@@ -172,6 +201,13 @@ WRONG = {
     "a time that does not exist": (["--set", "end=2026-03-08 02:30"], "does not exist in New York"),
     "a time that exists twice": (["--set", "end=2026-11-01 01:30"], "exists twice in New York"),
     "a ticker that does not exist": (["--set", "tickers=TSLX"], "there is no ticker 'TSLX'"),
+    "a price out of reach": (["--set", "stock.price=$50000"], "from $1 to $3,276.8"),
+    "an interval that is no hours": (["--set", "perp.funding.interval=90 min"], "an interval is 1, 2, 4 or 8 hours"),
+    "a warm-up of less than nothing": (["--set", "warm_up=-3 trading days"], "not shorter than nothing"),
+    "a count below nothing": (["--set", "group.tourists.count=-5"], "is not between 0 and 1,000,000"),
+    "a group's misspelt knob": (["--set", "group.tourists.leverege=10x"], "did you mean leverage?"),
+    "a seed that is a word": (["--seed", "abc"], "--seed: 'abc' is not a whole number from 0"),
+    "a seed below nothing": (["--seed", "-1"], "--seed: '-1' is not a whole number from 0"),
     "a group that does not exist": (["--set", "group.tourist.count=0"], "did you mean tourists?"),
     "a change without a value": (["--set", "perp.margin.leverage_max"], "is not written like"),
     "a name that is a path": (["--name", "a/b"], "is not a name for a folder"),
@@ -192,12 +228,16 @@ def test_files_that_are_no_scenarios(here: Path) -> None:
     (here / "bytes.toml").write_bytes(bytes([0xFF, 0xFE, 0x00]))
     assert "is not a text file" in mistake("check", "bytes.toml")
     assert "cannot be read" in mistake("run", "missing.toml")
+    (here / "empty.toml").write_text("")
+    assert "empty.toml: tickers: is missing" in mistake("run", "empty.toml")
     assert "there is no scenario 'weekend-gab'" in mistake("run", "weekend-gab")
 
 
 def test_folders_that_cannot_be_written(here: Path) -> None:
     (here / "file").write_text("")
-    assert "cannot be written" in mistake("run", TINY, "--out", "file")
+    assert "file: is a file, not a folder" in mistake("run", TINY, "--out", "file")
+    assert "file: is a file, not a folder" in mistake("run", TINY, "--out", "file/below/it")
+    assert "at most 200 letters" in mistake("run", TINY, "--name", "n" * 300)
     assert "is not the folder of a run" in mistake("reproduce", "file")
     assert "is not the folder of a run" in mistake("figures", "file")
     assert "takes two run folders" in mistake("compare", "file")
@@ -218,7 +258,7 @@ def test_a_disk_that_runs_full(here: Path) -> None:
     assert list((here / "runs").iterdir()) == [] and "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("words", [["runn"], ["run", TINY, "--sed", "7"], ["run", TINY, "--seed", "x"], ["run", TINY, "--seed", "-1"]])  # fmt: skip
+@pytest.mark.parametrize("words", [["runn"], ["run", TINY, "--sed", "7"]])  # fmt: skip
 def test_unknown_commands_and_options(words: list[str]) -> None:
     result = offhours(*words)
     assert result.exit_code == 2 and "Traceback" not in result.output

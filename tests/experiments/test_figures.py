@@ -178,7 +178,7 @@ def line(ax: Any, label: str) -> Any:
 # Words ---------------------------------------------------------------------------------------------------------------
 
 TITLES = {
-    "strip": "The stock slept 55 hours; 40 % of liquidations (by value) came within 90 s of its first price",
+    "strip": "The stock slept 55 hours; 50 % of 4 liquidations came within 90 s of its first price",
     "who_paid": "Tourists lost $1,000; makers gained $700 and the venue $250",
     "price": "TSLAx opened −8.0 % from the close before; at the bell the perp had moved −7.8 %",
     # Asleep 20 x 390. Regular: twice 50 x 400 and twice 50 x 368, whose median is 19,200.
@@ -189,7 +189,7 @@ TITLES = {
     "leverage": "At Friday's close 25.0 % of $400k of open interest was held at more than 10x",
     # From the lowest price: 1000 at 360, 3000 at 370, 5000 at 380, 1000 (the short) at 390.
     "liquidation_map": "$10k of TSLAx was liquidated, 90 % of it longs; the middle half went between $370.00 and $380.00",
-    "waterfall": "3 liquidated accounts left $1,000 missing: backstop paid $800 and nobody paid $200",
+    "waterfall": "3 liquidated accounts left $1,000 missing: the backstop paid $800 and nobody paid $200",
     "flows": "Tourists paid most fees, $120; makers paid most funding, $30.00",
     "controls": "Beside 'always-open' on the same luck, $6,000 more was liquidated; bad debt $200 beside $0",
 }
@@ -201,11 +201,11 @@ def test_titles_are_findings(name: str) -> None:
 
 
 def test_the_ninety_seconds_end_with_the_ninetieth() -> None:
-    """Dollars count, whatever their sign; the warm-up and shortfalls do not."""
+    """Liquidations of the warm-up and shortfalls do not count."""
     run = by_hand()
     sleep = figures.sleep_of(run)
     assert sleep is not None
-    assert figures.soon_after(run, sleep) == (4000.0, 10_000.0)
+    assert figures.soon_after(run, sleep) == (2, 4)
     assert (sleep.hours, sleep.price_usd, sleep.close_usd, sleep.close_name) == (55.0, 380.0, 400.0, "Friday's close")
     assert sleep.change_pct == pytest.approx(-5.0)
 
@@ -214,8 +214,8 @@ def test_the_ninety_seconds_end_with_the_ninetieth() -> None:
     ("acts", "title"),
     [
         ([], "The stock slept 55 hours, and nobody was liquidated"),
-        ([act(BELL, 500.0, 370.0)], "The stock slept 55 hours; 0 of 1 liquidations came within 90 s of its first price"),
-        ([act(AWAKE, 1.0, 380.0), act(BELL, 999.0, 370.0)], "The stock slept 55 hours; less than 1 % of liquidations (by value) came within 90 s of its first price"),
+        ([act(BELL, 500.0, 370.0)], "The stock slept 55 hours; 0 of 1 liquidation came within 90 s of its first price"),
+        ([act(AWAKE, 1.0, 380.0), *[act(BELL, 999.0, 370.0)] * 399], "The stock slept 55 hours; 0.2 % of 400 liquidations came within 90 s of its first price"),
     ],
 )  # fmt: skip
 def test_little_is_said_as_little(acts: list[dict[str, Any]], title: str) -> None:
@@ -235,14 +235,14 @@ def test_a_run_that_ends_on_sunday() -> None:
     frames = run.tables()
     for name in ("bars", "liquidations", "leverage", "first_prices"):
         frames[name] = frames[name][figures.instants(frames[name]["time_utc"]) <= AWAKE - 12 * HOUR_US]
-    title = "The stock slept 43 hours and was still asleep when the run ended; there were 1 liquidations"
+    title = "The stock slept 43 hours and was still asleep when the run ended; there was 1 liquidation"
     assert title_of(run, "strip") == title
     assert not any("first price" in text.get_text() for text in drawn(run, "strip").axes[0].texts)
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "$0"), (12.345, "$12.35"), (-50.5, "−$50.50"), (1234.4, "$1,234"), (-509_400, "−$509k"), (1_200_000, "$1.2M"), (999_990, "$1.0M"), (2.5e11, "$250B"), (-0.001, "$0.00")],
+    [(0, "$0"), (12.345, "$12.35"), (-50.5, "−$50.50"), (1234.4, "$1,234"), (-509_400, "−$509k"), (1_200_000, "$1.20M"), (-1_145_413, "−$1.15M"), (999_990, "$1.00M"), (23_449_000, "$23.4M"), (2.5e11, "$250B"), (-0.001, "$0")],
 )  # fmt: skip
 def test_dollars_for_reading(value: float, text: str) -> None:
     assert figures.dollars(value) == text
@@ -254,6 +254,11 @@ def test_dollars_for_reading(value: float, text: str) -> None:
 )  # fmt: skip
 def test_dollars_on_an_axis_are_those_of_the_tick(value: float, text: str) -> None:
     assert figures.tick_dollars(value) == text
+
+
+def test_dollars_on_an_axis_have_one_unit() -> None:
+    assert [figures.tick_dollars(value, 12_000) for value in (0, 500, 2500, 10_000)] == ["$0", "$500", "$2.5k", "$10k"]
+    assert figures.tick_dollars(2500, 5000) == "$2,500"
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_an_unwritable_folder_is_refused_before_the_run(tmp_path: Path, monkeypa
     """A file stands where the folder should be; nobody waits a minute to be told."""
     (tmp_path / "file").write_text("")
     monkeypatch.delattr(run_module, "run_one")
-    with pytest.raises(Mistake, match="cannot be written"):
+    with pytest.raises(Mistake, match="is a file, not a folder"):
         run(tiny(), 7, tmp_path / "file" / "runs", report=False)
 
 

@@ -8,6 +8,7 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from offhours.experiments.figures import FIGURES, available, sleep_of
@@ -125,7 +126,7 @@ def test_it_holds_the_numbers_of_the_summary(make: object) -> None:
     assert rows["money made or lost"] == "0 micro-units"
     made = {row[0]: row[1] for row in rows_of(text_of(make), "Make it again")}
     assert made == {
-        "command": "offhours run tiny --seed 7"
+        "command": "offhours run tiny.toml --seed 7"
         + (" --set group.tourists.count=0" if make is without_liquidations else ""),
         "scenario digest": summary["digest"],
         "tape, SHA-256": summary["tape_sha256"],
@@ -139,8 +140,13 @@ def test_it_answers_in_three_sentences() -> None:
     own, soon = summary["liquidations"], summary["liquidated_within_90_s_of_first_price"]
     assert "TSLAx's stock had no price for 55 hours" in seen
     assert "at the opening bell it stood -15.0 % from Friday's close" in seen
-    assert f"{own['accounts']:,} accounts were liquidated, {dollars(own['notional_usd'])} in all, {100 * soon:.0f} % of it within 90 seconds" in seen  # fmt: skip
-    assert f"{dollars(summary['shortfall_usd'])} was missing; paid by backstop" in seen
+    acts = tiny_run().tables()["liquidations"]
+    first = tiny_run().tables()["first_prices"]["time_utc"].iloc[0]
+    acts = acts[acts["ticker"] != ""]
+    number = ((acts["time_utc"] >= first) & (acts["time_utc"] <= first + pd.Timedelta("90s"))).sum()
+    assert f"{own['accounts']:,} accounts were liquidated in {len(acts):,} forced trades or takeovers, {dollars(own['notional_usd'])} in all" in seen  # fmt: skip
+    assert f"{100 * number / len(acts):.0f} % of their number and {100 * soon:.0f} % of the dollars within 90 seconds" in seen  # fmt: skip
+    assert f"{dollars(summary['shortfall_usd'])} was missing; paid by the backstop" in seen
 
 
 def test_the_first_price_is_told_from_friday_s_close() -> None:
@@ -190,7 +196,7 @@ def test_it_lists_the_ten_largest_trades_of_the_engine() -> None:
 def test_without_liquidations_it_says_so() -> None:
     assert without_liquidations().summary["liquidations"]["count"] == 0
     seen = read(text_of(without_liquidations))
-    assert "0 accounts were liquidated, $0 in all" in seen
+    assert "Nobody was liquidated." in seen
     assert "Nothing was missing: every position left its owner with money to spare; in all, " in seen
     assert "The ten largest trades" not in seen and "nan" not in seen.lower().split()
 

@@ -267,7 +267,7 @@ MISTAKES = [
     ({"group.tourists.endowment.usd": "5"}, "group.tourists.size: give a size or endowment.usd, not both"),
     ({"group.tourists.count.x": "5"}, "--set: group.tourists.count.x: count is one value, not a table"),
     ({"gap.SPYx.change": "5 %"}, "--set: gap.SPYx.change: there is no gap 'SPYx'; there are TSLAx"),
-    ({"gap.TSLAx.change": "-95 %"}, "--set: gap.change: '-95 %' is not between -90 % and 900 %"),
+    ({"gap.TSLAx.change": "-95 %"}, "--set: gap.TSLAx.change: '-95 %' is not between -90 % and 900 %"),
     ({"end": "2026-03-06 09:00"}, "--set: end = '2026-03-06 09:00': must be later than measure_from"),
     ({"end": "2026-03-08 02:30"}, "--set: end: "),
     ({"end": "next Monday"}, "--set: end: "),

@@ -159,7 +159,7 @@ def spoil(column: str, row: int, value: Any) -> pd.DataFrame:
         (pd.concat([bars(), bars().tail(1)]), "is not later than the row before it"),
         (spoil("close", 4, -1.0), "row 5 is not a positive price"),
         (spoil("open", 4, "n/a yet"), "open: has a value that is not a number"),
-        (spoil("time_utc", 3, "tomorrow"), "a time cannot be read"),
+        (spoil("time_utc", 3, "tomorrow"), "row 4, 'tomorrow', is not a time like"),
         (pd.DataFrame({"time_new_york": ["2026-03-08 02:30"], "price": [1.0]}), "does not exist or exists twice"),
         (bars().head(0), "has no rows"),
         (bars(start="2026-03-05T15:00"), "begins at 2026-03-05 15:00 UTC, after the run at 2026-03-05 14:30 UTC"),

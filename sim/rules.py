@@ -49,6 +49,7 @@ from offhours.sim.market import (
     funding,
     gap,
     halts,
+    interest,
     issuer,
     liquidation,
     margin,
@@ -119,6 +120,8 @@ SECTIONS: Mapping[str, Section] = {
     "stock": Section(stock.stock_rules),
     "stock.halt": Section(halts.halt_rules),
     "stock.gap": Section(gap.gap_rules, "market"),
+    "interest": Section(interest.interest_rules, "market"),
+    "interest.token": Section(interest.dividend_rules),
     "issuer": Section(issuer.issuer_rules),
     "bank": Section(bank.bank_rules, "market"),
 }

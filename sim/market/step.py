@@ -19,6 +19,7 @@ from offhours.sim.market import (
     bars,
     flight,
     funding,
+    interest,
     liquidation,
     margin,
     matching,
@@ -72,6 +73,8 @@ def second(world: World) -> None:
     now_us = c.now_us
     minute = now_us % MINUTE_US == 0
     bank.deliver(world)
+    if now_us % HOUR_US == 0:
+        interest.settle_hour(world)
     stock.advance(world, now_us)
     for ticker in range(c.tickers):
         before_ticks = oracle.oracles(world)[ticker].mark_ticks

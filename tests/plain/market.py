@@ -23,6 +23,7 @@ from offhours.sim.market import (
     funding,
     gap,
     halts,
+    interest,
     issuer,
     liquidation,
     margin,
@@ -61,13 +62,14 @@ Knobs = Mapping[tuple[Accessor, str], int | float]
 NO_FEES: Knobs = {(fees.fee_rules, "maker_ppb"): 0, (fees.fee_rules, "taker_ppb"): 0}
 
 _PER_BOOK = (book.book_rules, fees.fee_rules)
-_PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules)  # fmt: skip
+_PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
 _PER_MARKET = (
     providers.provider_rules,
     backstop.backstop_rules,
     liquidation.liquidation_rules,
     bank.bank_rules,
     gap.gap_rules,
+    interest.interest_rules,
 )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from offhours.agents.desk import (
     BUY,
+    HOUR_US,
     MARKET,
     PERP,
     REDUCE_ONLY,
@@ -25,6 +26,7 @@ from offhours.agents.desk import (
     lots,
     maintenance_usd,
     mark_usd,
+    now_us,
     order,
     position_lots,
     sleep_us,
@@ -40,6 +42,9 @@ from offhours.agents.followers import crowd_lean, lean_to
 from offhours.sim.chance import CHOICE, FLOW, SIDE, SIZE
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
+
+ON_ITS_WAY_US = HOUR_US
+"""Time after which a deposit that was sent for has come, whatever the venue takes for it."""
 
 
 class Retail:
@@ -68,6 +73,7 @@ class Retail:
     top_up: A[float, Knob("0.3", "real", "0", "1", "chance that the worried who do not close add a quarter of their first deposit", basis="chosen: a third, as panic; half or twice moves liquidations later or sooner")]  # fmt: skip
     return_chance: A[float, Knob("0.3", "real", "0", "1", "chance at a look that somebody who lost it all deposits again", basis="chosen: a pause of three looks; not half, because the crowd would thin out over eight weeks; not twice, because losses would not hurt anybody")]  # fmt: skip
     losses: A[int, Column("i8", "count", "times he lost it all")]
+    sent_us: A[int, Column("i8", "us", "when he last sent for money")]
 
 
 retail = table(Retail)
@@ -104,7 +110,7 @@ def manage(world: World, crowd: World, agent: int, row: int, held: int) -> None:
     if worried and not leaves:
         leaves = uniform(world, crowd, agent, CHOICE) < me.panic
         if not leaves and uniform(world, crowd, agent, CHOICE) < me.top_up:
-            deposit(world, crowd, agent, 0.25 * me.stake_usd)
+            send_for(world, crowd, agent, row, 0.25 * me.stake_usd)
             fund_bucket(world, crowd, agent, ticker, 0.5 * max(0.0, spare_usd(world, crowd, agent)))
     if leaves:
         drop_stops(world, crowd, agent, ticker)
@@ -121,8 +127,7 @@ def enter(world: World, crowd: World, agent: int, row: int, mark: float) -> None
     worth = equity_usd(world, crowd, agent)
     if worth < 0.2 * me.stake_usd:
         if uniform(world, crowd, agent, FLOW) < me.return_chance:
-            me.losses += 1
-            deposit(world, crowd, agent, me.stake_usd - worth)
+            me.losses += send_for(world, crowd, agent, row, me.stake_usd - worth)
         return
     if worth > 3.0 * me.stake_usd:
         withdraw(world, crowd, agent, min(worth - 1.5 * me.stake_usd, spare_usd(world, crowd, agent)))
@@ -145,6 +150,17 @@ def enter(world: World, crowd: World, agent: int, row: int, mark: float) -> None
         loss = me.stop_share * margin / notional
         opposite = SELL if side == BUY else BUY
         stop(world, crowd, agent, ticker, opposite, ticks(world, ticker, PERP, mark * (1.0 - side * loss)), size)
+
+
+@kernel
+def send_for(world: World, crowd: World, agent: int, row: int, usd: float) -> int:
+    """Deposit, unless an earlier one may still be on its way; 1 where he did."""
+    me = retail(crowd)[row]
+    if now_us(world) - me.sent_us < ON_ITS_WAY_US:
+        return 0
+    me.sent_us = now_us(world)
+    deposit(world, crowd, agent, usd)
+    return 1
 
 
 @kernel

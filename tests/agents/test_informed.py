@@ -30,6 +30,16 @@ error = 0.5
 lasts = "6h"
 endowment = { usd = "$1,000" }
 """
+QUOTER = """
+[[group]]
+name = "quoter"
+population = "noise"
+count = 1
+mean_sleep = "90 days"
+night = 0.0
+weekend = 0.0
+endowment = { usd = "$1M" }
+"""
 PRICE = 400.0
 SATURDAY = "2026-05-09 12:00"
 
@@ -98,11 +108,17 @@ def test_he_owns_no_more_than_three_times_his_equity() -> None:
 
 
 def test_without_a_price_on_both_sides_he_does_nothing() -> None:
-    sim = p.given_price(p.scenario(p.FRIDAY, READER), PRICE)
+    """An ask far below his value tempts him only when there is a bid, too."""
+    sim = p.given_price(p.scenario(p.FRIDAY, READER, QUOTER), PRICE)
     p.go_to(sim, SATURDAY)
+    quoter = int(p.members(sim, 1)["account"][0])
+    assert sim.place(quoter, 0, desk.SELL, desk.ticks(sim.world, 0, desk.PERP, PRICE), 1_000) == 0
     p.put_price(sim, PRICE * 1.1)
     p.go(sim, p.HOUR)
-    assert sim.memory[p.clock.clock]["messages"][0] == 0
+    assert len(p.fills(sim)) == 0
+    assert sim.place(quoter, 0, desk.BUY, desk.ticks(sim.world, 0, desk.PERP, 0.99 * PRICE), 1_000) == 0
+    p.go(sim, 10 * p.MINUTE)
+    assert len(p.fills(sim)) > 0
 
 
 def test_his_error_has_the_size_it_is_given_in_that_of_the_news_and_lasts() -> None:

@@ -69,9 +69,14 @@ def test_what_rests_is_one_order_a_head_behind_the_best_price_and_nothing_is_tak
 
 
 def test_what_he_cannot_take_now_he_leaves() -> None:
-    sim = sends(limit_share=0.0)
-    p.go(sim, 3 * p.HOUR)
-    assert p.quotes(sim, 1, desk.PERP) == p.quotes(sim, 1, desk.TOKEN) == []
+    """Orders of a million dollars find no such book: the rest is gone, not left at his price."""
+    rich = {"order": "$1M", "endowment.usd": "$20M", "endowment.tokens": "$20M"}
+    sim = sends(limit_share=0.0, count=5, **rich)
+    p.go(sim, p.HOUR + 10 * p.MINUTE)
+    for _ in range(20):
+        p.go(sim, p.MINUTE)
+        assert p.quotes(sim, 1, desk.PERP) == p.quotes(sim, 1, desk.TOKEN) == []
+    assert len(own_fills(sim)[0]) > 20
 
 
 def test_he_spends_no_dollars_and_no_tokens_he_does_not_have_and_borrows_nothing() -> None:

@@ -14,6 +14,7 @@ from offhours.sim.market import (
     bank,
     book,
     clock,
+    fees,
     flight,
     funding,
     gap,
@@ -30,6 +31,7 @@ from offhours.sim.market.money import nearest
 BUY, SELL = resting.BUY, resting.SELL
 LIMIT, MARKET, IOC, POST_ONLY = matching.LIMIT, matching.MARKET, matching.IOC, matching.POST_ONLY
 REDUCE_ONLY = resting.REDUCE_ONLY
+REPAIR, LEG_TAKEN = resting.REPAIR, resting.LEG_TAKEN
 REGULAR, PRE, POST, OVERNIGHT, WEEKEND, HOLIDAY, HALTED = 0, 1, 2, 3, 4, 5, 6
 SECOND_US, MINUTE_US, HOUR_US = clock.SECOND_US, clock.MINUTE_US, clock.HOUR_US
 PERP, TOKEN = 0, 1
@@ -152,6 +154,12 @@ def funding_divisor(world: World, ticker: int) -> float:
 
 
 @kernel
+def taker_fee(world: World, ticker: int, which: int) -> float:
+    """Fee of an order that trades at once on the PERP or TOKEN book, as a share of its value."""
+    return fees.fee_rules(world)[2 * ticker + which].taker_ppb / 1.0e9
+
+
+@kernel
 def bought_shares(world: World, ticker: int, which: int) -> float:
     """Shares bought minus sold by arriving orders on a book since the run began."""
     return book.books(world)[2 * ticker + which].signed_lots * lot_shares(world, ticker, which)
@@ -244,6 +252,30 @@ def trading_equity_usd(world: World, crowd: World, agent: int, ticker: int) -> f
 
 
 @kernel
+def gross_usd(world: World, crowd: World, agent: int, ticker: int) -> float:
+    """Notional, without sign, of all perp positions on the account behind an agent's position in a ticker, dollars."""
+    return margin.gross_notional(world, trading_account(world, crowd, agent, ticker)) / 1.0e6
+
+
+@kernel
+def travelling_usd(world: World, crowd: World, agent: int) -> float:
+    """An agent's dollars on the way between outside, broker and venue."""
+    return bank.on_the_way(world, agents(crowd)[agent].account) / 1.0e6
+
+
+@kernel
+def worth_usd(world: World, crowd: World, agent: int) -> float:
+    """All an agent owns, his perps at the mark, tokens and shares at the index: venue, broker and what is on the way."""
+    a = agents(crowd)[agent]
+    worth = equity_usd(world, crowd, agent) + broker_dollars(world, crowd, agent) + travelling_usd(world, crowd, agent)
+    for ticker in range(tickers(world)):
+        if a.bucket != NO_BUCKET:
+            worth += margin.equity(world, a.bucket + ticker) / 1.0e6
+        worth += (token_shares(world, crowd, agent, ticker) + held_shares(world, crowd, agent, ticker)) * index_usd(world, ticker)  # fmt: skip
+    return worth
+
+
+@kernel
 def spare_usd(world: World, crowd: World, agent: int) -> float:
     """Dollars an agent could take out of his account while it keeps its initial margin."""
     return margin.withdrawable(world, agents(crowd)[agent].account) / 1.0e6
@@ -259,6 +291,12 @@ def initial_margin_usd(world: World, ticker: int, notional_usd: float) -> float:
 def maintenance_usd(world: World, crowd: World, agent: int, ticker: int) -> float:
     """Maintenance margin of the account behind an agent's position, dollars."""
     return margin.required(world, trading_account(world, crowd, agent, ticker)) / 1.0e6
+
+
+@kernel
+def latency_us(world: World, crowd: World, agent: int) -> int:
+    """How long what an agent sends is on its way."""
+    return flight.lanes(world)[groups(crowd)[agents(crowd)[agent].group].lane].latency_us
 
 
 @kernel

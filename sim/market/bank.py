@@ -106,6 +106,16 @@ def send_dollars(world: World, account: int, route: int, dollars: int) -> int:
 
 
 @kernel
+def on_the_way(world: World, account: int) -> int:
+    """Dollars that an account will receive, at the venue or at the broker, micro-dollars (BANK-1)."""
+    total = 0
+    for row in range(1, pendings(world)[0].amount + 1):
+        if pendings(world)[row].account == account:
+            total += pendings(world)[row].amount
+    return total
+
+
+@kernel
 def deliver(world: World) -> None:
     """Credit what has arrived by now."""
     now_us = clock(world)[0].now_us

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from offhours.experiments import calc_cli
+from offhours.experiments import calc_cli, venues_cli
 
 if TYPE_CHECKING:
     from offhours.experiments.compare import Comparison
@@ -681,6 +681,7 @@ def glossary_command(word: Annotated[str | None, typer.Argument(help="one word")
 
 
 calc_cli.add(app, _guarded)
+venues_cli.add(app, _guarded)
 
 
 @app.command("version")

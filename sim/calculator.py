@@ -49,13 +49,11 @@ MEANINGS: dict[str, str] = {
     "amount": "maintenance amount (deduction) of the tier",
     "balance": "wallet or quote balance",
     "equity": "what the account is worth at the price",
-    "available": "equity less maintenance margin now",
     "others_maintenance": "maintenance margin of the other positions",
     "others_notional": "net notional of the other positions, shorts negative",
     "others_pnl": "unrealised profit of the other positions",
     "taker": "taker fee",
     "margin": "margin of the position (coin for inverse contracts)",
-    "margin_per_unit": "margin over size",
     "contracts": "number of inverse contracts of one dollar",
     "close": "size that is closed, without sign; 0 for all of it",
     "notional": "value of the position",
@@ -178,6 +176,28 @@ MEANINGS: dict[str, str] = {
     "days": "days",
 }
 """What each input means; the same word means the same everywhere."""
+
+
+EXAMPLES: dict[str, str] = {
+    "side": "long", "entry": "250", "price": "250", "size": "100", "signed_size": "100", "leverage": "10x",
+    "leverage_max": "20x", "maintenance": "2.5 %", "initial": "5 %", "balance": "-22000", "equity": "2500",
+    "margin": "2", "contracts": "5000", "notional": "25000", "tiers": "0:5%:2.5%, 10k:10%:5%, 250k:20%:10%",
+    "slope": "0.0005 %", "open_interest": "30M", "lower": "20M", "upper": "50M", "slippage": "10 %", "risk": "15 %",
+    "edge": "10000", "rate": "0.01 %", "rate_below": "0.005 %", "threshold": "25 %", "collateral": "2500", "tier": "3",
+    "limits": "100, 500, 1000", "close": "50", "fill": "12000", "fund": "1000000", "delta": "-5000",
+    "margin_left": "100", "loss": "350000", "fee_paid": "20", "pool": "1000000", "shortage": "100", "most": "5 %",
+    "asset_weight": "0.8", "liability_weight": "1.2", "levels": "10@250, 50@250.10, 500@250.50", "impact": "10000",
+    "impact_bid": "249.80", "impact_ask": "250.40", "index": "250", "bids": "10@249.90, 500@249.50",
+    "asks": "10@250.10, 500@250.50", "mark": "250.50", "premiums": "0.1 %, 0.12 %, 0.15 %, 0.2 %", "quote_rate": "0.05 %",
+    "base_rate": "0.01 %", "third_rate": "0.02 %", "factor": "0.00002", "long_interest": "150000",
+    "short_interest": "50000", "internal": "250.50", "external": "250", "impact_mid": "250.10", "premium": "0.1 %",
+    "pure": "0.001 %", "broker": "0.0005 %", "duration": "8h", "points": "0@250, 3@251, 7@249", "end": "10",
+    "average_premium": "0.50", "share_left": "50 %", "last": "250.20", "bid": "249.90", "ask": "250.10",
+    "others": "250.20, 250.40", "before": "249", "sources": "249, 250, 251, 290", "weights": "3, 2, 2, 1", "elapsed": "1 s",
+    "future": "255", "years": "0.25", "spot": "250", "correlation": "0.3", "spot_vol": "40 %", "rate_vol": "10 %",
+    "raw": "100", "fee_a_year": "1 %",
+}  # fmt: skip
+"""An input's value where somebody only wants to see a form at work (`offhours venues check`)."""
 
 
 # Values ---------------------------------------------------------------------------------------------------------------
@@ -544,6 +564,13 @@ def _filled(formula: str, values: Mapping[str, Value]) -> str:
     return re.sub(r"\((\(-[\d.]+\))\)", r"\1", filled)
 
 
+def example(question: str, venue: str | None = None, ticker: str = "TSLAx") -> Answer:
+    """A form at work on made-up numbers; what the rulebook says comes from it."""
+    form, defaults = chosen(question, venue, ticker)
+    needed = [item.name for item in form.inputs if item.default is None and item.name not in defaults]
+    return ask(question, venue, ticker=ticker, **{name: EXAMPLES[name] for name in needed})
+
+
 def chosen(question: str, venue: str | None, ticker: str = "TSLAx") -> tuple[Form, dict[str, tuple[object, str]]]:
     """The form a venue uses for a question, and what its rulebook says of the form's inputs, with the origin of each."""
     forms = FORMS[question]
@@ -556,13 +583,44 @@ def chosen(question: str, venue: str | None, ticker: str = "TSLAx") -> tuple[For
         allowed = f"no form '{venue}'; there are {', '.join(forms)}{nearest(venue, everyone)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
     book = rules.read_venue(venue)
-    entry = book.document.get("calculator", {}).get(question, {})
-    name = str(entry.get("form", book.name)) if isinstance(entry, Mapping) else str(entry)
+    said = book.document.get("calculator", {}).get(question, {})
+    entry = said if isinstance(said, Mapping) else {"form": said}
+    name = str(entry.get("form", book.name))
+    if name not in forms and "form" not in entry:
+        name = _derived(book, question, ticker)
     if name not in forms:
-        allowed = f"{book.title} has no form here; there are {', '.join(forms)}"
+        allowed = f"{book.title} has no form here; there are {', '.join(forms)}{nearest(name, forms)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
-    form = forms[name]
-    return form, _from_book(book, entry if isinstance(entry, Mapping) else {}, form, ticker)
+    return forms[name], _from_book(book, entry, forms[name], ticker)
+
+
+_ALIKE = {
+    "margin": "tiers",
+    "maintenance-amount": "tiers",
+    "liquidation-price": "tiers",
+    "bankruptcy-price": "kraken",
+    "liquidation-fee": "kraken",
+    "partial-size": "kraken",
+    "funding-payment": "kraken",
+    "index": "kraken",
+}
+"""Forms of every rulebook that a market runs by."""
+_BY_KNOB = {
+    "mark": ("perp.oracle.form", {"averaged premium": "kraken", "fair basis": "bitmex", "median of three": "binance", "oracle median": "hyperliquid", "index": "dydx"}),
+    "premium": ("perp.funding.premium", {"impact mid": "kraken", "impact prices": "binance"}),
+    "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit"}),
+}  # fmt: skip
+"""Forms that a knob of the rulebook decides."""
+
+
+def _derived(book: rules.Venue, question: str, ticker: str) -> str:
+    """The form that a rulebook's knobs amount to, where it is not one of the named venues; "" where it says nothing."""
+    if not rules.runs(book):
+        return ""
+    if question in _BY_KNOB:
+        knob, forms = _BY_KNOB[question]
+        return forms.get(rules.resolve(book, (ticker,)).setting(knob).text, "")
+    return _ALIKE.get(question, "")
 
 
 def _from_book(book: rules.Venue, entry: Mapping[str, Any], form: Form, ticker: str) -> dict[str, tuple[object, str]]:

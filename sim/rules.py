@@ -316,7 +316,8 @@ def read_venue(name: str) -> Venue:
     elif name in venues():
         file, text = f"{name}.toml", (_folder("venues") / f"{name}.toml").read_text("utf-8")
     else:
-        raise Mistake("venue", "", name, f"there is no venue '{name}'; there are {', '.join(venues())}")
+        allowed = f"there is no venue '{name}'; there are {', '.join(venues())}{nearest(name, venues())}"
+        raise Mistake("venue", "", name, allowed)
     document = read_toml(text, file)
     effective = document.get("effective", "")
     if not isinstance(effective, datetime.date):

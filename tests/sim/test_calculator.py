@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import statistics
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.calculator import Answer, ask
+from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
 from offhours.sim.market import funding
 
 DYDX = "dydxprotocol/v4-chain@84d4664b protocol/x/clob/keeper/liquidations_test.go"
@@ -255,7 +256,7 @@ def test_a_rate_that_a_program_rounds_is_rounded_so() -> None:
             ask("funding-payment", "dydx", rate=rate, price=1_000, duration="8h", exponent=-12)["index_change"]
             == change
         )
-    drift = ask("funding-rate", "drift", mark=50, index=49)
+    drift = ask("funding-rate", "drift", mark=50, index=49, offset=0)
     assert int(drift["per_unit"] * 10**9) == 41_666_666
     assert ask("funding-rate", "drift", mark=60, index=49)["spread"] == Fraction("4.9")
     assert float(ask("funding-rate", "drift", mark=60, index=49, clamp=Fraction(1, 33))["spread"]) == pytest.approx(1.484848, rel=1e-6)  # fmt: skip
@@ -302,3 +303,24 @@ def by_hand(answer: Answer) -> None:
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[0])
 def test_the_text_of_a_formula_gives_its_number(vector: Vector) -> None:
     by_hand(ask(vector[2], vector[3], **vector[4]))
+
+
+EVERY = [(question, name) for question, forms in FORMS.items() for name in forms]
+
+
+@pytest.mark.parametrize(("question", "name"), EVERY)
+def test_every_form_answers_and_its_text_is_its_formula(question: str, name: str) -> None:
+    """On made-up numbers; each form says where it is from, each input what it means, and JSON holds the answer."""
+    answer = example(question, name)
+    assert answer.form.name == name and len(answer.form.source) > 5
+    by_hand(answer)
+    shown = answer.to_json()
+    assert shown["answer"]["text"] == answer.text == str(answer)
+    assert json.loads(json.dumps(shown)) == shown
+    assert len(answer.lines()) >= 2 + len(answer.inputs)
+
+
+def test_every_example_is_used_and_every_meaning_is_said_of_something() -> None:
+    names = {item.name for forms in FORMS.values() for form in forms.values() for item in form.inputs}
+    assert set(EXAMPLES) <= names
+    assert set(MEANINGS) == names

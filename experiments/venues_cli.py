@@ -1,0 +1,298 @@
+"""``offhours venues``: the rulebooks there are, how two of them differ rule by rule, and a rulebook of one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from offhours.sim.rules import Venue
+
+Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+Ticker = Annotated[str, typer.Option("--ticker", help="whose values are compared")]
+
+
+def add(app: typer.Typer, guarded: Guard) -> None:
+    """Add the commands to the others."""
+    venues = typer.Typer(
+        help="List the rulebooks; compare two; begin and check one of your own.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    venues.callback(invoke_without_command=True)(guarded(venues_command))
+    for name, command in (("diff", diff_command), ("new", new_command), ("check", check_command)):
+        venues.command(name)(guarded(command))
+    app.add_typer(venues, name="venues")
+
+
+# What a rulebook says ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Said:
+    """One rule as a rulebook has it."""
+
+    text: str
+    source: str
+    assumed: bool = False
+    default: bool = False
+    """Whether the rulebook says nothing of it and the knob's default holds."""
+
+    @property
+    def basis(self) -> str:
+        """Why, in a few words."""
+        return f"{'assumed: ' if self.assumed else 'not said; default: ' if self.default else ''}{self.source}"
+
+
+def rules_of(name: str, ticker: str) -> dict[str, Said]:
+    """Every rule of a rulebook by name: knobs (for a ticker), margin tiers, forms of the calculator, further facts."""
+    from offhours.sim import rules
+    from offhours.sim.calculator import tiers_of
+
+    book = rules.read_venue(name)
+    found: dict[str, Said] = {}
+    rules.check_ticker(ticker, rules.tickers(), "--ticker", "")
+    if rules.runs(book):
+        resolved = rules.resolve(book, (ticker,))
+        for (_, knob), setting in resolved.settings.items():
+            if not knob.startswith("stock"):
+                default = setting.origin.layer == "default"
+                found[knob] = Said(setting.text, setting.origin.source, setting.origin.assumed, default)
+        chosen = resolved.setting(rules.CLASS)
+        found["perp.margin.tiers"] = Said(
+            "; ".join(_tier(*tier) for tier in tiers_of(resolved, ticker)), f"class {chosen.text}"
+        )
+    else:
+        layer = rules.read_layer(book.document, "venue", book.file, rules.tickers())
+        for knob in (knob for of, knob in layer if of in ("", ticker)):
+            given = layer.get((ticker, knob)) or layer["", knob]
+            found[knob] = Said(given.text, given.origin.source, given.origin.assumed)
+    found |= _forms(name, book, ticker)
+    for fact, entry in book.document.get("facts", {}).items():
+        found[f"facts.{fact}"] = _entry(book, entry)
+    return found
+
+
+def _tier(edge: Any, initial: Any, maintenance: Any) -> str:
+    return f"from ${float(edge):,.0f} {float(100 * initial):g} % / {float(100 * maintenance):g} %"
+
+
+def _entry(book: Venue, entry: Any) -> Said:
+    leaf: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"value": entry}
+    why = str(leaf.get("source") or leaf.get("reason") or "")
+    return Said(str(leaf.get("value", "")), str(book.sources.get(why, why)), leaf.get("assumed") is True)
+
+
+def _forms(name: str, book: Venue, ticker: str) -> dict[str, Said]:
+    """The formula of each question that a rulebook answers."""
+    from offhours.sim.calculator import QUESTIONS, chosen
+    from offhours.sim.rules import Mistake
+
+    found = {}
+    for question in QUESTIONS:
+        try:
+            form, _ = chosen(question, name, ticker)
+        except Mistake:
+            continue
+        last = form.steps[-1]
+        found[f"calc {question}"] = Said(f"{last.name} = {last.formula}", form.source)
+        entry = book.document.get("calculator", {}).get(question, {})
+        for key, value in entry.items() if isinstance(entry, Mapping) else ():
+            if key != "form":
+                found[f"calc {question}.{key}"] = _entry(book, value)
+    return found
+
+
+def counted(document: Mapping[str, Any]) -> tuple[int, int]:
+    """How many values of a rulebook name a source, and how many are assumed."""
+    sourced = assumed = 0
+    for value in document.values():
+        if isinstance(value, Mapping):
+            if "value" in value:
+                assumed += value.get("assumed") is True
+                sourced += "source" in value and value.get("assumed") is not True
+            else:
+                more = counted(value)
+                sourced, assumed = sourced + more[0], assumed + more[1]
+    return sourced, assumed
+
+
+KINDS = {"perp": "perps, a market runs by it", "formulas": "formulas only", "spot": "spot of tokens"}
+
+# Commands ---------------------------------------------------------------------------------------------------------------
+
+
+def venues_command(context: typer.Context, as_json: Json = False) -> None:
+    """List the rulebooks: what each is, from when, how much of it is sourced and how much assumed."""
+    from offhours.sim import rules
+
+    if context.invoked_subcommand is not None:
+        return
+    rows = []
+    for name in rules.venues():
+        book = rules.read_venue(name)
+        sourced, assumed = counted(book.document)
+        kind = str(book.document.get("kind", "perp"))
+        rows.append({"name": name, "title": book.title, "kind": kind, "effective": str(book.effective), "sourced": sourced, "assumed": assumed})  # fmt: skip
+    rows.sort(key=lambda row: (list(KINDS).index(str(row["kind"])), row["name"]))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        typer.echo(f"{row['name']:<{width}}  {row['title']}, rulebook of {row['effective']}: {KINDS[str(row['kind'])]}")
+        typer.echo(f"{'':<{width}}  sourced {row['sourced']}, assumed {row['assumed']}")
+
+
+def diff_command(
+    a: Annotated[str, typer.Argument(metavar="A", help="a venue, or the path of a rulebook")],
+    b: Annotated[str, typer.Argument(metavar="B", help="another one, or another date of it")],
+    ticker: Ticker = "TSLAx",
+    everything: Annotated[bool, typer.Option("--all", help="show rules that are the same, too")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say rule by rule how two rulebooks differ, and what each value rests on."""
+    from offhours.sim.rules import read_venue
+
+    one, other = read_venue(a), read_venue(b)
+    left, right = rules_of(a, ticker), rules_of(b, ticker)
+    names = [*left, *(name for name in right if name not in left)]
+    rows = [
+        (name, left.get(name), right.get(name))
+        for name in names
+        if everything or _text(left.get(name)) != _text(right.get(name))
+    ]
+    if as_json:
+        shown = [
+            {"rule": name, **{key: _row(said) for key, said in (("a", in_a), ("b", in_b))}} for name, in_a, in_b in rows
+        ]
+        typer.echo(json.dumps({"a": one.name, "b": other.name, "ticker": ticker, "rules": shown}, indent=2))
+        return
+    label_a, label_b = (one.name, other.name) if one.name != other.name else (a, b)
+    width = max(len(label_a), len(label_b))
+    typer.echo(f"{one.title} ({one.effective}) and {other.title} ({other.effective}), {ticker}")
+    for name, in_a, in_b in rows:
+        typer.echo(name)
+        for label, said in ((label_a, in_a), (label_b, in_b)):
+            basis = f"  ({said.basis})" if said is not None and said.source else ""
+            typer.echo(f"  {label:<{width}}  {_text(said)}{basis}")
+    same = sum(name in right and _text(left[name]) == _text(right[name]) for name in left)
+    typer.echo(f"{len(names) - same} rules differ, {same} are the same")
+
+
+def _text(said: Said | None) -> str:
+    return "nothing said" if said is None else said.text
+
+
+def _row(said: Said | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    return {"value": said.text, "source": said.source, "assumed": said.assumed, "default": said.default}
+
+
+def new_command(
+    name: Annotated[str, typer.Argument(help="name of the new rulebook, or its file")],
+    source: Annotated[str, typer.Option("--from", metavar="VENUE", help="the rulebook to begin with")],
+) -> None:
+    """Write a rulebook of one's own: all of another one, and as comments every knob it does not speak of."""
+    import importlib.resources
+    import re
+
+    from offhours.sim import rules
+
+    book = rules.read_venue(source)
+    target = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if source.endswith(".toml"):
+        text = rules.read_text(source)
+    else:
+        text = importlib.resources.files("offhours.sim.venues").joinpath(f"{source}.toml").read_text("utf-8")
+    own = json.dumps(target.stem)
+    text = re.sub(r"(?m)^name = .*$", lambda _: f"name = {own}", text, count=1)
+    title = json.dumps(f"{target.stem}, begun from {book.title}", ensure_ascii=False)
+    text = re.sub(r"(?m)^title = .*$", lambda _: f"title = {title}", text, count=1)
+    if rules.runs(book):
+        text = _with_the_rest(
+            text, {knob for _, knob in rules.read_layer(book.document, "venue", book.file, rules.tickers())}
+        )
+    head = f"# A rulebook of one's own. A scenario names it by its path: venue = {json.dumps(target.name)}\n"
+    whole = head + text
+    try:
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(whole)
+    except FileExistsError:
+        raise rules.Mistake(str(target), "", "", "exists already; choose another name") from None
+    except OSError as error:
+        raise rules.Mistake(str(target), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None  # fmt: skip
+    typer.echo(
+        f'{target}: change it, then `offhours venues check {target}` and name it in a scenario: venue = "{target}"'
+    )
+
+
+def _with_the_rest(text: str, said: set[str]) -> str:
+    """A rulebook's text with a comment for every knob it does not speak of, below the table that the knob belongs to."""
+    import re
+
+    from offhours.sim import rules
+
+    rest: dict[str, list[str]] = {}
+    for name, named in rules.knobs().items():
+        if name not in said and not name.startswith("stock"):
+            choices = f" ({', '.join(named.knob.choices)})" if named.knob.choices else ""
+            line = f"# {name.rpartition('.')[2]} = {json.dumps(named.knob.default)}  # {named.knob.meaning}{choices}"
+            rest.setdefault(named.section, []).append(line)
+    missing = []
+    for section, lines in rest.items():
+        block = "\n".join(["# Not spoken of here, with the default of each knob:", *lines]) + "\n"
+        header = re.search(rf"(?m)^\[{re.escape(section)}\]\n", text)
+        if header is None:
+            missing.append(f"# [{section}]\n{block}")
+            continue
+        after = re.compile(r"(?m)^(?=\[|# [^\n]*---)").search(text, header.end())
+        end = after.start() if after else len(text)
+        text = text[:end].rstrip("\n") + "\n" + block + "\n" + text[end:]
+    return text.rstrip("\n") + "\n" + ("\n" + "\n".join(missing) if missing else "")
+
+
+def check_command(
+    name: Annotated[str, typer.Argument(metavar="FILE_OR_VENUE", help="a rulebook's file, or a venue")],
+    ticker: Ticker = "TSLAx",
+    as_json: Json = False,
+) -> None:
+    """Read a rulebook, for every ticker, and run the calculator over it."""
+    from offhours.sim import calculator, rules
+
+    book = rules.read_venue(name)
+    rules.check_ticker(ticker, rules.tickers(), "--ticker", "")
+    if rules.runs(book):
+        rules.resolve(book, rules.tickers())
+    else:
+        rules.read_layer(book.document, "venue", book.file, rules.tickers())
+    for question in book.document.get("calculator", {}):
+        if question not in calculator.QUESTIONS:
+            near = rules.nearest(question, calculator.QUESTIONS)
+            raise rules.Mistake(book.file, f"calculator.{question}", "", f"there is no such question{near}")
+        calculator.chosen(question, name, ticker)
+    answers = {}
+    for question in calculator.QUESTIONS:
+        try:
+            calculator.chosen(question, name, ticker)
+        except rules.Mistake:
+            continue
+        answers[question] = calculator.example(question, name, ticker)
+    sourced, assumed = counted(book.document)
+    if as_json:
+        shown = {question: answer.to_json() for question, answer in answers.items()}
+        typer.echo(json.dumps({"name": book.name, "sourced": sourced, "assumed": assumed, "answers": shown}, indent=2))
+        return
+    typer.echo(f"{book.title}: all is well (rulebook of {book.effective}; sourced {sourced}, assumed {assumed})")
+    for question, answer in answers.items():
+        inputs = ", ".join(f"{shown.name} {shown.text}" for shown in answer.inputs)
+        typer.echo(f"  {question} = {answer.text}\n    {inputs}")

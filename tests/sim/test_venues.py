@@ -1,0 +1,134 @@
+"""Rulebooks: dated documents in which every value names what it rests on, and what each kind of them is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from offhours.sim import calculator, rules
+from offhours.sim.rules import Mistake
+
+BOOKS = {name: rules.read_venue(name) for name in rules.venues()}
+RUN = [name for name, book in BOOKS.items() if rules.runs(book)]
+OTHERS = [name for name in BOOKS if name not in RUN]
+
+
+def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a rulebook with its name; margin classes and sources are told apart elsewhere."""
+    for key, value in table.items():
+        name = f"{path}.{key}" if path else key
+        if path == "" and key in ("sources", "margin_class", "name", "title", "kind", "effective"):
+            continue
+        if isinstance(value, Mapping) and "value" not in value:
+            yield from leaves(value, name)
+        elif key != "form" or not path.startswith("calculator"):
+            yield name, value
+
+
+def finding(name: str, value: Any, sources: Mapping[str, str]) -> str:
+    """What is wrong with a value of a rulebook, or nothing."""
+    if not isinstance(value, Mapping):
+        return f"{name} says nothing of what it rests on"
+    if value.get("assumed") is True:
+        return (
+            ""
+            if len(str(value.get("reason", ""))) > 10 and "source" not in value
+            else f"{name} is assumed for no reason"
+        )
+    return "" if value.get("source") in sources else f"{name} names no document of [sources]"
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_every_value_of_a_rulebook_says_what_it_rests_on(name: str) -> None:
+    book = BOOKS[name]
+    said = list(leaves(book.document))
+    assert len(said) >= 3
+    assert [wrong for key, value in said if (wrong := finding(key, value, book.sources))] == []
+    assert all(len(source) > 20 for source in book.sources.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("5 %", "says nothing"),
+        ({"value": "5 %"}, "names no document"),
+        ({"value": "5 %", "source": "hearsay"}, "names no document"),
+        ({"value": "5 %", "assumed": True, "reason": ""}, "for no reason"),
+        ({"value": "5 %", "assumed": True, "reason": "it looked fine to us", "source": "page"}, "for no reason"),
+    ],
+)
+def test_the_check_catches(value: Any, wrong: str) -> None:
+    assert wrong in finding("perp.margin.cap", value, {"page": "A page that says so"})
+    assert finding("perp.margin.cap", {"value": "5 %", "source": "page"}, {"page": "A page"}) == ""
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_rulebook_of_perps_is_read_for_every_ticker(name: str) -> None:
+    resolved = rules.resolve(name, rules.tickers())
+    assert resolved.setting("perp.margin.leverage_max").origin.layer == "venue"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_market_runs_by_formulas_or_spot_alone(name: str) -> None:
+    with pytest.raises(Mistake, match="no market runs by it") as caught:
+        rules.resolve(name, ["TSLAx"])
+    assert str(caught.value).count("\n") == 0
+    assert BOOKS[name].document["kind"] in ("formulas", "spot")
+    layer = rules.read_layer(BOOKS[name].document, "venue", name, rules.tickers())
+    for (_, knob), given in layer.items():
+        rules.read_knob(rules.knobs()[knob].knob, given, knob, rules.Instrument("TSLAx", 10_000, 100))
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_the_calculator_answers_whatever_a_rulebook_names(name: str) -> None:
+    """For what it names and what its knobs amount to, with the numbers it gives."""
+    answered = []
+    for question in calculator.QUESTIONS:
+        try:
+            form, defaults = calculator.chosen(question, name)
+        except Mistake:
+            assert question not in BOOKS[name].document.get("calculator", {})
+            continue
+        answer = calculator.example(question, name)
+        assert answer.form is form
+        for given, (value, _) in defaults.items():
+            item = next(item for item in form.inputs if item.name == given)
+            assert answer[given] == calculator.ask(question, name, **_rest(answer, given), **{given: value})[item.name]
+        answered.append(question)
+    if name in RUN:
+        assert {"margin", "liquidation-price", "mark", "premium", "funding-rate", "funding-payment"} <= set(answered)
+
+
+def _rest(answer: calculator.Answer, given: str) -> dict[str, Any]:
+    return {shown.name: shown.value for shown in answer.inputs if shown.name != given}
+
+
+def test_a_rulebook_of_ones_own_is_asked_like_any_other(tmp_path: Any) -> None:
+    """Its knobs decide the forms; `[calculator]` says otherwise, and a value there wins over the form's own."""
+    source = (
+        'name = "mine"\neffective = 2026-01-01\n'
+        '[perp.funding]\nform = "dead band"\nband = "0.1 %"\ndivisor = 1\nkept = "100 %"\n'
+        '[perp.oracle]\nform = "fair basis"\n[calculator.liquidation-price]\nform = "bybit"\nmaintenance = "3 %"\n'
+    )
+    file = tmp_path / "mine.toml"
+    file.write_text(source)
+    own = str(file)
+    rate = calculator.ask("funding-rate", own, premiums="0.15 %")
+    assert (rate.form.name, rate.text) == ("deribit", "0.05 %")
+    assert calculator.ask("mark", own, index=100, rate="1 %", share_left="50 %").text == "$100.5"
+    assert calculator.ask("liquidation-price", own, side="long", entry=100, leverage=10).text == "$93"
+    assert calculator.ask("margin", own, size=10, price=100)["maintenance_margin"] == 25
+    file.write_text(source.replace('form = "bybit"', 'form = "bybitt"'))
+    with pytest.raises(Mistake, match=r"no form here; there are .*did you mean bybit"):
+        calculator.ask("liquidation-price", own, side="long", entry=100, leverage=10)
+
+
+def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:
+    """MARG-2: the calculator reads the class as the market does, the largest leverage included."""
+    ten = rules.resolve("kraken", ["TSLAx"], changes=rules.set_layer([("perp.margin.leverage_max", "10x")], ["TSLAx"]))
+    tiers = calculator.tiers_of(ten, "TSLAx")
+    assert [float(initial) for _, initial, _ in tiers] == [0.1, 0.1, 0.2, 0.3, 0.5]
+    whole = calculator.tiers_of(rules.resolve("kraken", ["TSLAx"]), "TSLAx")
+    assert [float(maintenance) for _, _, maintenance in whole] == [0.025, 0.05, 0.1, 0.15, 0.25]

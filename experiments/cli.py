@@ -638,6 +638,37 @@ def figures_command(
         raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
+@app.command("account")
+@_guarded
+def account_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")],
+    number: Annotated[int | None, typer.Argument(metavar="[ID]", help="an account", show_default=False)] = None,
+    worst: Annotated[bool, typer.Option("--worst", help="the one that left the largest shortfall behind")] = False,
+    broken_hedge: Annotated[
+        bool, typer.Option("--broken-hedge", help="the one that lost the largest leg of a hedge")
+    ] = False,
+) -> None:
+    """Tell an account's life: sentences, a ledger that sums, a picture of its equity."""
+    from offhours.experiments import story
+    from offhours.experiments.run import Run
+    from offhours.sim.rules import Mistake
+
+    if (number is not None) + worst + broken_hedge != 1:
+        raise Mistake(
+            "account", "", "", "takes a run's folder and one of: an account's number, --worst, --broken-hedge"
+        )
+    run = Run.open(folder)
+    chosen = number if number is not None else story.worst(run) if worst else story.broken_hedge(run)
+    with _Line() as line:
+        told = story.tell(run, chosen, line)
+    for text in story.lines(told):
+        typer.echo(text)
+    try:
+        typer.echo(f"picture: {story.write_picture(told, folder)}")
+    except OSError as error:
+        raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
 @app.command("schema")
 @_guarded
 def schema_command(table: Annotated[str | None, typer.Argument(help="one table")] = None) -> None:

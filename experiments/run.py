@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -210,11 +210,26 @@ class _Watch:
             signal.signal(signal.SIGINT, before)
 
 
-def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Progress | None, doing: str) -> bool:
+class Eye(Protocol):
+    """Somebody who looks at a market while it is measured, at instants of his own, and changes nothing of it."""
+
+    def begin(self, simulation: Simulation) -> None:
+        """The measured time begins."""
+
+    def next_us(self, now_us: int) -> int:
+        """When to look next."""
+
+    def look(self, simulation: Simulation) -> None:
+        """Such an instant was reached, or the end of a leg before it."""
+
+
+def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Progress | None, doing: str, eye: Eye | None = None) -> bool:  # fmt: skip
     """Bring a market to an instant; False where it was interrupted on the way."""
     from_us = simulation.now_us
     while True:
         leg_us = min(until_us, simulation.now_us + TIME_A_CALL_US)
+        if eye is not None:
+            leg_us = min(leg_us, eye.next_us(simulation.now_us))
         try:
             status = simulation.call(leg_us, WORK_A_CALL)
         except AssertionError as error:
@@ -222,6 +237,8 @@ def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Pro
         if progress is not None:
             now = simulation.memory[clock.clock][0]
             progress(Stage(doing, simulation.now_us, from_us, until_us, int(now["events"])))
+        if eye is not None and status == "ended":
+            eye.look(simulation)
         if status == "ended" and leg_us == until_us:
             return True
         if watch.pressed:
@@ -322,6 +339,7 @@ def measure(
     cached: bool = True,
     stop: threading.Event | None = None,
     liquidations: bool = True,
+    eye: Eye | None = None,
 ) -> Measured | None:
     """Warm the market up and run it to its end. None where it was interrupted before anything was measured.
 
@@ -337,6 +355,8 @@ def measure(
         simulation.memory[clock.clock]["log_trades"] = int(log_trades)
         if not liquidations:
             simulation.memory[liquidation.liquidation_rules]["active"] = 0
+        if eye is not None:
+            eye.begin(simulation)
         before, counts_before = ledger(simulation.memory), Counts.of(simulation)
         window, at_close, finished = window_of(scenario), None, True
         no_maker_us = 0
@@ -351,13 +371,13 @@ def measure(
 
         if scenario.positions is not None:
             at_us = scenario.positions.at_us or (scenario.measure_from_us if window is None else window[0])
-            finished = _advance(simulation, at_us, watch, seen, "running")
+            finished = _advance(simulation, at_us, watch, seen, "running", eye)
             if finished:
                 hand_in(simulation, [group.name for group in scenario.groups], scenario.positions)
         if window is not None and finished:
-            finished = _advance(simulation, window[0], watch, seen, "running")
+            finished = _advance(simulation, window[0], watch, seen, "running", eye)
             at_close = ledger(simulation.memory) if finished else None
-        finished = finished and _advance(simulation, scenario.end_us, watch, seen, "running")
+        finished = finished and _advance(simulation, scenario.end_us, watch, seen, "running", eye)
     memory = simulation.memory
     return Measured(
         scenario,

@@ -8,7 +8,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from offhours.agents import arbitrageur, desk, followers, holder, informed, maker, noise, participant, retail, wake
+from offhours.agents import (
+    arbitrageur,
+    desk,
+    followers,
+    holder,
+    informed,
+    liquidator,
+    maker,
+    noise,
+    participant,
+    retail,
+    wake,
+)
 from offhours.sim.chance import WAKE, person, uniform
 from offhours.sim.declare import Accessor, Block
 from offhours.sim.market import accounts
@@ -22,6 +34,7 @@ POPULATIONS: Mapping[str, type] = {
     "arbitrageur": arbitrageur.Arbitrageur,
     "informed": informed.Informed,
     "participant": participant.Participant,
+    "liquidator": liquidator.Liquidator,
     "holder": holder.Holder,
 }
 """Every population by name, with the class that declares its knobs and state."""
@@ -33,6 +46,7 @@ _CODES = {
     "arbitrageur": wake.ARBITRAGEUR,
     "informed": wake.INFORMED,
     "participant": wake.PARTICIPANT,
+    "liquidator": wake.LIQUIDATOR,
     "holder": wake.HOLDER,
 }
 TABLES: Mapping[str, Accessor] = {
@@ -42,6 +56,7 @@ TABLES: Mapping[str, Accessor] = {
     "arbitrageur": arbitrageur.arbitrageurs,
     "informed": informed.informed,
     "participant": participant.participants,
+    "liquidator": liquidator.liquidators,
     "holder": holder.holders,
 }
 """The table of each population, a row a member."""
@@ -64,6 +79,8 @@ CROWD = Block(
     informed.informed,
     participant.participants,
     participant.neutral_stocks,
+    liquidator.liquidators,
+    liquidator.inventories,
     holder.holders,
 )
 
@@ -172,6 +189,8 @@ def _row_counts(groups: Sequence[GroupLike], t: int, total: int) -> dict[Accesso
         informed.informed: count["informed"],
         participant.participants: count["participant"],
         participant.neutral_stocks: count["participant"] * t,
+        liquidator.liquidators: count["liquidator"],
+        liquidator.inventories: count["liquidator"] * t,
         holder.holders: count["holder"],
     }
 

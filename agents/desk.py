@@ -23,6 +23,7 @@ from offhours.sim.market import (
     matching,
     oracle,
     positions,
+    providers,
 )
 from offhours.sim.market import orders as resting
 from offhours.sim.market import stock as stock_room
@@ -421,6 +422,29 @@ def mint(world: World, crowd: World, agent: int, ticker: int, shares: float) -> 
 def redeem(world: World, crowd: World, agent: int, ticker: int, shares: float) -> int:
     """Turn tokens into shares. 0 or a refusal."""
     return issuer.redeem(world, agents(crowd)[agent].account, ticker, int(shares * 1.0e6), stock_usd(world, ticker))
+
+
+@kernel
+def stand_ready(world: World, crowd: World, agent: int, ticker: int, edge: float, room_usd: float) -> None:
+    """Offer the venue to take positions of a ticker out of liquidations: an edge (share of value) and a value at most.
+
+    An offer is registered at the venue and holds at once; it stands until it is renewed or taken back.
+    """
+    account = trading_account(world, crowd, agent, ticker)
+    providers.offer(world, account, ticker, nearest(min(edge, 1.0) * 1.0e9), nearest(max(0.0, room_usd) * 1.0e6))
+
+
+@kernel
+def stand_down(world: World, crowd: World, agent: int) -> None:
+    """Take back all such offers."""
+    for ticker in range(tickers(world)):
+        providers.withdraw(world, trading_account(world, crowd, agent, ticker))
+
+
+@kernel
+def taken_over_usd(world: World, crowd: World, agent: int, ticker: int) -> float:
+    """Value at the mark that an agent has taken out of liquidations of a ticker so far, dollars."""
+    return providers.taken(world, trading_account(world, crowd, agent, ticker), ticker) / 1.0e6
 
 
 # Luck and sleep

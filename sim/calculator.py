@@ -26,7 +26,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from offhours.sim import rules, units
+from offhours.sim import policies, rules, units
 from offhours.sim.market import funding, issuer, liquidation, margin, oracle
 from offhours.sim.rules import Mistake, nearest
 from offhours.sim.units import UnitError
@@ -173,6 +173,22 @@ MEANINGS: dict[str, str] = {
     "new": "new shares",
     "old": "old shares",
     "fee_a_year": "fee a year",
+    "other_balance": "quote balance of the counterparty, whose position is of the same size",
+    "settled": "whether the market is in final settlement",
+    "budget": "how much is to be cut in all",
+    "rooms": "most that can be cut of each, separated by commas",
+    "scores": "the venue's score of each",
+    "profits": "profit of each",
+    "leverages": "leverage of each",
+    "equities": "equity of each",
+    "hedged": "part of each that is a hedge",
+    "place": "place in the queue, 1 first",
+    "count": "how many stand in the queue",
+    "gains": "gains of the winners, separated by commas",
+    "shortfall": "what is missing",
+    "long_size": "open longs",
+    "short_size": "open shorts",
+    "deposits": "all deposits",
     "days": "days",
 }
 """What each input means; the same word means the same everywhere."""
@@ -195,7 +211,10 @@ EXAMPLES: dict[str, str] = {
     "average_premium": "0.50", "share_left": "50 %", "last": "250.20", "bid": "249.90", "ask": "250.10",
     "others": "250.20, 250.40", "before": "249", "sources": "249, 250, 251, 290", "weights": "3, 2, 2, 1", "elapsed": "1 s",
     "future": "255", "years": "0.25", "spot": "250", "correlation": "0.3", "spot_vol": "40 %", "rate_vol": "10 %",
-    "raw": "100", "fee_a_year": "1 %",
+    "raw": "100", "fee_a_year": "1 %", "other_balance": "50000", "budget": "20", "rooms": "10, 10, 20",
+    "scores": "1, 3, 2", "profits": "100, 50, 10", "leverages": "2x, 5x, 1x", "equities": "100, 20, 40",
+    "hedged": "10, 0, 5", "place": "3", "count": "20", "gains": "2000, 80, 6000", "shortfall": "5500",
+    "long_size": "7", "short_size": "4", "deposits": "120",
 }  # fmt: skip
 """An input's value where somebody only wants to see a form at work (`offhours venues check`)."""
 
@@ -1410,4 +1429,94 @@ _form(
 _form(
     "token", "stock-price", "Bybit, tokenized stocks: stock price = token price / multiplier", "price price; multiplier number = 1",
     _step("stock_price", "price", "price / multiplier", issuer.stock_price_of, "price multiplier"),
+)  # fmt: skip
+
+
+def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:
+    """A policy on candidates with their rooms and one more column (for leverage: value over an equity of one)."""
+
+    def allocated(budget: Fraction, rooms: Value, *values: Value) -> tuple[Fraction, ...]:
+        columns = {column: [float(value) for value in values[0]]} if values else {}
+        if any(len(given) != len(rooms) for given in columns.values()):
+            raise ValueError("as many as rooms")
+        candidates = policies.Candidates.of([float(room) for room in rooms], **columns)
+        taken = policies.checked(policies.POLICIES[name], candidates, float(budget), name=name)
+        return tuple(Fraction(repr(float(part))) for part in taken)
+
+    return allocated
+
+
+# Auto-deleveraging and socialised loss -----------------------------------------------------------------------------------
+
+_question("adl-price", "what closing against a counterparty costs, and what both have left")
+_form(
+    "adl-price", "dydx", "dydxprotocol/v4-chain, keeper/deleveraging.go: at the bankruptcy price; the counterparty must not end below zero", _DYDX_ACCOUNT + "; close size = 0; other_balance money",
+    *_SLICE,
+    _step("balance_after", "money", "balance + bankruptcy_value", lambda balance, value: Fraction(liquidation.offset_room_quantums(_micro(balance), _micro(value)), MICRO), "balance bankruptcy_value"),
+    _step("other_after", "money", "other_balance - bankruptcy_value", lambda balance, value: Fraction(liquidation.offset_room_quantums(_micro(balance), -_micro(value)), MICRO), "other_balance bankruptcy_value"),
+)  # fmt: skip
+_form(
+    "adl-price", "dydx-allowed", "dydxprotocol/v4-chain, keeper/deleveraging.go: CanDeleverageSubaccount", "balance money; signed_size size; price price; settled flag = no",
+    _step("collateral", "money", "balance + signed_size * price", lambda balance, signed_size, price: balance + signed_size * price),
+    _step("allowed", "flag", "collateral < 0 or settled == 1", liquidation.may_deleverage, "collateral settled"),
+)  # fmt: skip
+_form(
+    "adl-price", "bankruptcy", "Binance, Bybit, BitMEX: bankruptcy price of the liquidated position", "side side; entry price; leverage leverage",
+    _step("margin_per_unit", "money", "entry / leverage", lambda entry, leverage: entry / leverage),
+    _step("price", "price", "entry - side * margin_per_unit", liquidation.linear_bankruptcy_price, "side entry margin_per_unit"),
+)  # fmt: skip
+for _name, _source in (
+    ("okx", "OKX: the mark price"),
+    ("hyperliquid", "Hyperliquid: the oracle price before"),
+    ("trade-xyz", "trade.xyz: the mark before"),
+):
+    _form(
+        "adl-price", _name, _source, "mark price",
+        _step("price", "price", "mark", lambda mark: mark),
+    )  # fmt: skip
+
+_question("adl-allocation", "who is cut, and by how much")
+for _name, _policy in policies.POLICIES.items():
+    _asked = {
+        "queue": "; scores number*",
+        "wealth-pro-rata": "; profits money*",
+        "risk-aware": "; leverages leverage*",
+        "min-max-fair": "; equities money*",
+        "hedge-aware": "; hedged size*",
+    }.get(_name, "")
+    _column = {
+        "queue": "score",
+        "wealth-pro-rata": "profit",
+        "risk-aware": "notional",
+        "min-max-fair": "equity",
+        "hedge-aware": "offset",
+    }.get(_name, "")
+    _form(
+        "adl-allocation", _name, str(_policy.__doc__).partition("\n")[0].rstrip("."), f"budget number; rooms number*{_asked}",
+        _step("reductions", "number*", f"look up: the policy '{_name}' on these candidates", _allocated(_name, _column), "budget rooms" + (f" {_asked.split()[1]}" if _asked else "")),
+    )  # fmt: skip
+
+_question("queue-light", "how many of five lights an account's place in the queue lights")
+_form(
+    "queue-light", "binance", "Binance, BitMEX: five lights by fifths of the queue", "place number; count number",
+    _step("lights", "number", "5 - floor((place - 1) * 5 / count)", lambda place, count: liquidation.lights(int(place), int(count))),
+)  # fmt: skip
+_form(
+    "queue-light", "kraken", "Kraken, unwind queue: percentile, 100 % is cut first", "place number; count number",
+    _step("percentile", "rate", "1 - (place - 1) / count", lambda place, count: 1 - (place - 1) / count),
+)  # fmt: skip
+
+_question("socialised-loss", "what nobody else could pay, spread over others")
+_form(
+    "socialised-loss", "vega", "Vega 0002-STTL: winners receive what was collected in proportion to their gains, in whole pieces", "gains number*; shortfall number",
+    _step("received", "number*", "look up: gain * (sum of gains - shortfall) / sum of gains, rounded down; the last gets the rest", lambda gains, shortfall: tuple(Fraction(paid) for paid in liquidation.socialised(tuple(int(gain) for gain in gains), int(sum(gains) - shortfall)))),
+    _step("forgone", "number*", "look up: gains less what was received", lambda gains, received: tuple(gain - paid for gain, paid in zip(gains, received))),
+)  # fmt: skip
+_form(
+    "socialised-loss", "drift", "drift-labs/protocol-v2, math/liquidation: loss a unit, carried by both sides, rounded up to a millionth", "loss money; long_size size; short_size size",
+    _step("per_unit", "money", "up(loss / (long_size + short_size))", lambda loss, long_size, short_size: Fraction(liquidation.spread_over_units(_micro(loss) * 10**9, round((long_size + short_size) * 10**9)), MICRO)),
+)  # fmt: skip
+_form(
+    "socialised-loss", "drift-deposits", "drift-labs/protocol-v2, math/liquidation: fall of the deposit index, 1e-10, rounded up", "loss money; deposits money",
+    _step("fall", "rate", "up10(loss / deposits)", lambda loss, deposits: Fraction(liquidation.spread_over_deposits(_micro(loss), _micro(deposits), 10**10), 10**10)),
 )  # fmt: skip

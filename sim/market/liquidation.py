@@ -544,3 +544,38 @@ def drawdown(loss: float, pool: float) -> float:
 def beyond_drawdown(loss: float, pool: float, threshold: float) -> float:
     """The loss beyond a drawdown of the pool, which counterparties take (Bybit: past -30 %)."""
     return max(0, loss + threshold * pool)
+
+
+def offset_room_quantums(balance: int, signed_value: int) -> int:
+    """What an account has left after its position was closed at a price: negative where it would be bankrupt too (dYdX v4)."""
+    return balance + signed_value
+
+
+def may_deleverage(collateral: float, settled: int) -> int:
+    """1 where an account may be deleveraged: its equity is below zero, or its market is in final settlement (dYdX v4)."""
+    return 1 if collateral < 0 or settled == 1 else 0
+
+
+def socialised(gains: tuple[int, ...], collected: int) -> tuple[int, ...]:
+    """What winners receive of what was collected: in proportion to their gains, rounded down, the rest to the last (Vega)."""
+    total = sum(gains)
+    if collected >= total:
+        return gains
+    paid = [gain * collected // total for gain in gains]
+    paid[-1] += collected - sum(paid)
+    return tuple(paid)
+
+
+def spread_over_units(loss: int, size: int) -> int:
+    """Loss a unit that both sides carry, rounded up: 1e-6 dollars and base units in, 1e-6 out (Drift v2, funding deltas)."""
+    return -(-loss // size)
+
+
+def spread_over_deposits(loss: int, deposits: int, index: int) -> int:
+    """Fall of a deposit index that spreads a loss over all deposits, rounded up (Drift v2)."""
+    return -(-index * loss // deposits)
+
+
+def lights(place: int, count: int) -> int:
+    """How many of five lights are lit: all for the first fifth of the queue, one for the last (Binance, BitMEX)."""
+    return 5 - (place - 1) * 5 // count

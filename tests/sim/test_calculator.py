@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 import statistics
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from offhours.sim import rules
 from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
-from offhours.sim.market import funding
+from offhours.sim.market import funding, liquidation, margin
+from offhours.sim.rules import Mistake
+from plain.market import market
 
 DYDX = "dydxprotocol/v4-chain@84d4664b protocol/x/clob/keeper/liquidations_test.go"
 FREQTRADE = "freqtrade/freqtrade@c9ae5e1e tests/exchange"
@@ -203,11 +211,46 @@ TOKENS: list[Vector] = [
     ("stock price", "Bybit, tokenized stocks", "token", "stock-price", {"price": 500, "multiplier": 2}, 250),
 ]  # fmt: skip
 
+OFFSET = "dydxprotocol/v4-chain protocol/x/clob/keeper/deleveraging_test.go, ProcessDeleveraging"
+SETTLE = "Vega verified feature 0002-STTL, loss socialisation"
+ONE_SHORT = {**BTC, "balance": 54_999, "signed_size": -1, "other_balance": 50_000}
+EVEN_SHORT = {**BTC, "balance": 50_000, "signed_size": -1}
+DELEVERAGING: list[Vector] = [
+    ("V-A1", "BitMEX, ADL page", "adl-allocation", "queue", {"budget": 20, "rooms": "10,10,20,30,20,10", "scores": "3,6,1,4,5,2"}, (0, 10, 0, 0, 10, 0)),
+    ("V-A3", OFFSET, "adl-price", "dydx", ONE_SHORT, 104_999),
+    *(
+        (f"V-A5 {balance}", OFFSET, "adl-price", "dydx", {**EVEN_SHORT, "other_balance": balance}, after)
+        for balance, after in ((50_000, 100_000), (-45_001, 4_999), (-50_000, 0), (-50_001, -1))
+    ),
+    ("V-A7", OFFSET, "adl-price", "dydx", {**ONE_SHORT, "close": "0.1"}, 55_499.9),
+    *(
+        (f"V-A9 {price} {settled}", "dydxprotocol/v4-chain keeper/deleveraging_test.go, CanDeleverage", "adl-price", "dydx-allowed", {"balance": 54_999, "signed_size": -1, "price": price, "settled": settled}, allowed)
+        for price, settled, allowed in ((50_000, "no", 0), (54_990, "no", 0), (55_000, "no", 1), (50_000, "yes", 1))
+    ),
+    ("V-A11", f"{DRIFT}, deposits", "socialised-loss", "drift-deposits", {"loss": 11, "deposits": 120}, 0.0916666667),
+    ("V-A11 both sides", f"{DRIFT}, funding deltas", "socialised-loss", "drift", {"loss": 100, "long_size": 7, "short_size": 4}, 9.090910),
+    ("V-A13", f"{SETTLE} case 2", "socialised-loss", "vega", {"gains": "2000, 80, 6000", "shortfall": 5_500}, (1_362, 55, 4_083)),
+    ("V-A14", f"{SETTLE} case 3", "socialised-loss", "vega", {"gains": "7200, 800, 800", "shortfall": 3_000}, (2_455, 273, 272)),
+    ("V-A15", f"{SETTLE} case 4", "socialised-loss", "vega", {"gains": "7200, 80, 800", "shortfall": 100}, (90, 1, 9)),
+]  # fmt: skip
+
 BOOK: list[Vector] = [
     ("book walk", "arXiv 2512.01112, execution example", "impact-price", "size", {"levels": "1@1.0, 3@1.1, 10@1.2", "size": 5}, 1.1),
 ]  # fmt: skip
 
-VECTORS = [*BANKRUPTCY, *FILLABLE, *LIQUIDATION, *MARGIN, *INSURANCE, *MARKS, *FUNDING, *PRICES, *TOKENS, *BOOK]
+VECTORS = [
+    *BANKRUPTCY,
+    *FILLABLE,
+    *LIQUIDATION,
+    *MARGIN,
+    *INSURANCE,
+    *MARKS,
+    *FUNDING,
+    *PRICES,
+    *TOKENS,
+    *DELEVERAGING,
+    *BOOK,
+]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[0])
@@ -279,6 +322,16 @@ def test_the_other_numbers_of_funding_come_out() -> None:
     assert float(ask("index", "trade-xyz", index=100, impact_bid=110, impact_ask=111, elapsed="6 min")["moved"]) == pytest.approx(0.09516, abs=5e-6)  # fmt: skip
 
 
+def test_the_other_numbers_of_deleveraging_come_out() -> None:
+    """V-A1 in BitMEX's order of ranks, V-A3, V-A5, V-A7: price, what both have left, and who would be bankrupt himself."""
+    ranks = {"budget": 20, "rooms": "10,10,20,30,20,10", "scores": "3,6,1,4,5,2"}
+    assert ask("adl-allocation", "queue", **ranks).value == (0, 10, 0, 0, 10, 0)
+    part = ask("adl-price", "dydx", **ONE_SHORT, close="0.1")
+    assert (part["bankruptcy_value"], part["balance_after"]) == (Fraction("-5499.9"), Fraction("49499.1"))
+    assert ask("adl-price", "dydx", **ONE_SHORT)["balance_after"] == 0
+    assert ask("adl-price", "dydx", **EVEN_SHORT, other_balance=-50_001).value < 0, "bankruptcy prices do not overlap"
+
+
 # Formulas are what they say -------------------------------------------------------------------------------------------
 
 
@@ -289,6 +342,7 @@ def by_hand(answer: Answer) -> None:
         "min": min, "max": max, "abs": abs, "ceil": math.ceil, "sign": lambda x: 1 if x > 0 else -1,
         "up": lambda x: Fraction(math.ceil(x * 10**6), 10**6), "down": lambda x: Fraction(math.floor(x * 10**6), 10**6),
         "ppb": lambda x: Fraction(int(x * 10**9), 10**9),
+        "up10": lambda x: Fraction(math.ceil(x * 10**10), 10**10), "floor": math.floor,
         "truncated": lambda x: Fraction(int(x * 10**6), 10**6), "whole": int, "median": statistics.median, "mean": statistics.mean,
         "sorted": sorted, "len": len, "sum": sum,
     }  # fmt: skip
@@ -324,3 +378,273 @@ def test_every_example_is_used_and_every_meaning_is_said_of_something() -> None:
     names = {item.name for forms in FORMS.values() for form in forms.values() for item in form.inputs}
     assert set(EXAMPLES) <= names
     assert set(MEANINGS) == names
+
+
+# Laws, for numbers that nobody lists ------------------------------------------------------------------------------------
+
+cents = st.integers(100, 10_000_000).map(lambda n: Fraction(n, 100))
+sizes = st.integers(1, 10**8).map(lambda n: Fraction(n, 10**4))
+sides = st.sampled_from(["long", "short"])
+leverages = st.integers(11, 500).map(lambda n: Fraction(n, 10))
+rates = st.integers(1, 900).map(lambda n: Fraction(n, 10_000))
+
+
+def sign(side: str) -> int:
+    return 1 if side == "long" else -1
+
+
+@given(side=sides, size=sizes, entry=cents, leverage=leverages, rate=rates)
+def test_a_liquidation_price_is_where_equity_is_maintenance_margin(
+    side: str, size: Fraction, entry: Fraction, leverage: Fraction, rate: Fraction
+) -> None:
+    """MARG-1, exactly: Binance, dYdX, Hyperliquid and an account agree, and the fee of OKX and Gate comes on top."""
+    margin_ = size * entry / leverage
+    s = sign(side)
+
+    def equity(price: Fraction) -> Fraction:
+        return margin_ + s * size * (price - entry)
+
+    found = ask(
+        "liquidation-price", "account", equity=margin_, signed_size=s * size, price=entry, maintenance=rate
+    ).value
+    assert equity(found) == rate * size * found
+    same = [
+        ask("liquidation-price", "binance", side=side, balance=margin_, size=size, entry=entry, maintenance=rate),
+        ask("liquidation-price", "dydx", equity=margin_, signed_size=s * size, price=entry, maintenance=rate),
+        ask(
+            "liquidation-price",
+            "lighter",
+            side=side,
+            size=size,
+            price=entry,
+            equity=margin_,
+            leverage_max=1 / (2 * rate),
+        ),
+        ask("liquidation-price", "gate", side=side, entry=entry, leverage=leverage, maintenance=rate, taker=0),
+    ]
+    assert {answer.value for answer in same} == {found}
+    with_fee = ask(
+        "liquidation-price", "okx", side=side, entry=entry, leverage=leverage, maintenance=rate, taker="0.06 %"
+    )
+    assert equity(with_fee.value) == (rate + Fraction(6, 10_000)) * size * with_fee.value
+    assert s * (with_fee.value - found) > 0
+
+
+@given(side=sides, contracts=st.integers(1, 10**6), entry=cents, leverage=leverages, rate=rates)
+def test_an_inverse_liquidation_price_is_where_equity_is_maintenance_margin(
+    side: str, contracts: int, entry: Fraction, leverage: Fraction, rate: Fraction
+) -> None:
+    """In coin: margin + contracts (1 / entry - 1 / price) against a share of contracts / price; bankruptcy has no share."""
+    coin = contracts / entry / leverage
+    given_ = {"side": side, "contracts": contracts, "entry": entry, "margin": coin}
+    s = sign(side)
+    if side == "short" and leverage <= 1:
+        return
+    price = ask("liquidation-price", "kraken-inverse", **given_, maintenance=rate).value
+    assert coin + s * contracts * (1 / entry - 1 / price) == rate * contracts / price
+    bust = ask("bankruptcy-price", "kraken-inverse", **given_).value
+    assert coin + s * contracts * (1 / entry - 1 / bust) == 0
+    assert s * (price - bust) > 0
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> list[tuple[Fraction, Fraction, Fraction]]:
+    """Tiers with rising edges and rates."""
+    steps = draw(st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 120)), min_size=0, max_size=5))
+    tiers = [(Fraction(0), Fraction(4, 100), Fraction(2, 100))]
+    for width, more in steps:
+        edge, _, rate = tiers[-1]
+        rate = min(rate + Fraction(more, 1_000), Fraction(6, 10))
+        tiers.append((edge + width, min(2 * rate, Fraction(1)), rate))
+    return tiers
+
+
+@given(side=sides, size=sizes, entry=cents, leverage=st.integers(2, 24), tiers=schedules(), whole=st.booleans())
+def test_a_liquidation_price_by_tiers_is_the_first_price_where_margin_is_missing(
+    side: str, size: Fraction, entry: Fraction, leverage: int, tiers: Any, whole: bool
+) -> None:
+    """MARG-1, MARG-2: on the way there is margin to spare everywhere, and just beyond there is not."""
+    edges, held = tuple(t[0] for t in tiers), tuple(t[2] for t in tiers)
+    s = sign(side)
+    collateral = size * entry / leverage
+
+    def spare(price: Fraction) -> Fraction:
+        kept = margin.tiered_margin(size * price, edges, held, int(whole))  # type: ignore[arg-type]
+        return collateral + s * size * (price - entry) - Fraction(kept)
+
+    assume(spare(entry) > 0)
+    found = ask(
+        "liquidation-price", "tiers", side=side, size=size, entry=entry, leverage=leverage, tiers=tiers, whole=whole
+    )
+    price = found.value
+    assert not isinstance(price, str) and s * (entry - price) > 0
+    for part in range(1, 20):
+        assert spare(entry + (price - entry) * Fraction(part, 20)) >= 0
+    assert spare(price * (1 - s * Fraction(1, 10**9))) < 0
+    if not whole:
+        assert spare(price) == 0
+
+
+@given(size=sizes, price=cents, tiers=schedules())
+def test_marginal_tiers_have_no_jump_and_amounts_say_the_same(size: Fraction, price: Fraction, tiers: Any) -> None:
+    """MARG-2: notional x rate - amount (Binance) is the sum over tiers (Kraken), to the micro-dollar that is rounded up."""
+    notional = size * price
+    amount = ask("maintenance-amount", "tiers", notional=notional, tiers=tiers)
+    by_amount = notional * amount["maintenance_rate"] - amount.value
+    by_parts = ask("margin", "tiers", size=size, price=price, tiers=tiers)["maintenance_margin"]
+    assert 0 <= by_parts - by_amount <= Fraction(len(tiers), 10**6)
+
+
+@given(lots=st.integers(1, 10**7), cents_=st.integers(100, 100_000), form=st.sampled_from(["marginal", "whole"]))
+@settings(max_examples=20, deadline=None)
+def test_margin_is_what_the_market_asks(lots: int, cents_: int, form: str) -> None:
+    """MARG-2: the calculator's margin of a position is the kernel's, to the micro-dollar."""
+    sim = kraken_market(form)
+    notional = lots * cents_ * 100
+    asked = ask("margin", "kraken", size=Fraction(lots, 100), price=Fraction(cents_, 100), whole=form)
+    assert asked["notional"] * 10**6 == notional
+    assert asked["initial_margin"] * 10**6 == margin.initial(sim.world, 0, notional)
+    assert asked["maintenance_margin"] * 10**6 == margin.maintenance(sim.world, 0, notional)
+
+
+@functools.cache
+def kraken_market(form: str) -> Any:
+    """A market with Kraken's tiers, filled in as the real one's are."""
+    changes = rules.set_layer([("perp.margin.form", form)], ["TSLAx"])
+    resolved = rules.resolve("kraken", ["TSLAx"], changes=changes)
+    own = resolved[margin.margin_rules][0]
+    sim = market()
+    sim.memory[margin.margin_rules][0] = own
+    sim.memory[margin.tiers][:] = resolved[margin.tiers]
+    margin.prepare(sim.memory[margin.tiers], int(own["leverage_max_milli"]), int(own["maintenance_ppb"]))
+    return sim
+
+
+@given(
+    balance=st.integers(-(10**6), 10**6), size=st.integers(-(10**4), 10**4).filter(bool), price=cents, rate=rates, part=st.integers(1, 10)
+)  # fmt: skip
+def test_slices_at_the_bankruptcy_price_leave_distress_as_it_is(
+    balance: int, size: int, price: Fraction, rate: Fraction, part: int
+) -> None:
+    """dYdX: equity over maintenance does not fall by closing a slice there, and rises by at most a quantum's worth."""
+    account = {"balance": balance, "signed_size": Fraction(size, 100), "price": price, "maintenance": rate}
+    whole = ask("bankruptcy-price", "dydx", **account)
+    assert 0 <= whole["bankruptcy_value"] + balance < Fraction(2, 10**6)
+    closed = abs(Fraction(size, 100)) * part / 10
+    sliced = ask("bankruptcy-price", "dydx", **account, close=closed)
+    left = sliced["collateral"] + sliced["notional_change"] + sliced.value
+    kept = sliced["all_maintenance"] - sliced["maintenance_change"]
+    exact = sliced["collateral"] * kept / sliced["all_maintenance"]
+    assert 0 <= left - exact <= Fraction(1, 10**6)
+
+
+@given(proceeds=st.integers(0, 10**12), bankruptcy=st.integers(-(10**12), 10**12), fee=st.integers(0, 10**6))
+def test_a_fund_never_takes_more_than_the_fee_or_what_is_left(proceeds: int, bankruptcy: int, fee: int) -> None:
+    delta = liquidation.insurance_delta_quantums(proceeds, bankruptcy, proceeds, fee)
+    assert delta <= max(0, proceeds - bankruptcy) and delta * 10**6 <= max(0, proceeds * fee)
+    assert delta == proceeds - bankruptcy or delta > 0 or fee == 0 or proceeds * fee < 10**6
+
+
+@given(premium=st.integers(-(10**8), 10**8), form=st.sampled_from(["binance", "deribit", "kraken", "hyperliquid"]))
+def test_funding_is_odd_flat_where_it_says_so_and_capped(premium: int, form: str) -> None:
+    """FUND-2, FUND-8, FUND-9 on a grid of premiums: Binance is flat at its interest in -0.04 % to 0.06 %, Deribit in +-0.025 %."""
+    p = Fraction(premium, 10**9)
+    answer = ask("funding-rate", form, premiums=[p])
+    rate = answer.value
+    assert abs(rate) <= answer["cap"]
+    if form == "binance" and Fraction(-4, 10_000) <= p <= Fraction(6, 10_000):
+        assert rate == Fraction(1, 10_000)
+    if form == "deribit":
+        assert (rate == 0) == (abs(p) <= Fraction(25, 100_000))
+    if form in ("deribit", "kraken"):
+        assert ask("funding-rate", form, premiums=[-p]).value == -rate
+    further = ask("funding-rate", form, premiums=[p + Fraction(1, 10**6)]).value
+    assert 0 <= further - rate <= Fraction(1, 10**6) + Fraction(1, 10**9)
+
+
+@given(premiums=st.lists(st.integers(-(10**7), 10**7), min_size=1, max_size=60), seed=st.randoms(use_true_random=False))
+def test_a_trimmed_mean_forgets_order_and_outliers(premiums: list[int], seed: Any) -> None:
+    """FUND-2: the middle half is between the quartiles, whatever the order and however far the rest lies out."""
+    values = [Fraction(p, 10**9) for p in premiums]
+    average = ask("funding-rate", "kraken", premiums=values)["average"]
+    shuffled = list(values)
+    seed.shuffle(shuffled)
+    assert ask("funding-rate", "kraken", premiums=shuffled)["average"] == average
+    if len(values) >= 4:
+        wild = sorted(values)
+        wild[0], wild[-1] = wild[0] - 1, wild[-1] + 1
+        assert ask("funding-rate", "kraken", premiums=wild)["average"] == average
+
+
+@given(
+    spot=cents, kappa=st.integers(1, 300), iota=st.integers(-50, 50), quote=st.integers(-50, 50), base=st.integers(-50, 50)
+)  # fmt: skip
+def test_funding_paid_is_the_carry_whatever_the_funding_formula(
+    spot: Fraction, kappa: int, iota: int, quote: int, base: int
+) -> None:
+    """Ackerer, Hugonnier, Jermann: k (f - x) + i x = f (ra - rb), in discrete time f ((1 + ra) / (1 + rb) - 1), exactly."""
+    k, i, ra, rb = (Fraction(n, 1_000) for n in (kappa + 100, iota, quote, base))
+    given_ = {"spot": spot, "kappa": k, "iota": i, "quote_rate": ra, "base_rate": rb}
+    f = ask("perp-price", "linear", **given_).value
+    assert k * (f - spot) + i * spot == f * (ra - rb)
+    f = ask("perp-price", "linear-discrete", **given_).value
+    assert k * (f - spot) + i * spot == f * ((1 + ra) / (1 + rb) - 1)
+    for form in ("linear", "linear-discrete", "inverse", "inverse-discrete"):
+        anchor = ask("anchoring-interest", form, quote_rate=ra, base_rate=rb).value
+        assert ask("perp-price", form, **{**given_, "iota": anchor}).value == spot
+    assert ask("anchoring-interest", "implied", price=ask("perp-price", "linear", **given_).value, spot=spot, kappa=k, quote_rate=ra, base_rate=rb).value == i  # fmt: skip
+
+
+@given(sources=st.lists(cents, min_size=1, max_size=9), guard=st.integers(1, 50).map(lambda n: Fraction(n, 1_000)))
+def test_a_guarded_index_stays_with_the_median(sources: list[Fraction], guard: Fraction) -> None:
+    answer = ask("index", "binance", sources=sources, guard=guard)
+    centre = answer["centre"]
+    assert centre * (1 - guard) <= answer.value <= centre * (1 + guard)
+    kept = ask("index", "bybit", sources=[*sources, centre], weights=[1] * (len(sources) + 1), guard=guard)
+    assert abs(kept.value - kept["centre"]) <= guard * kept["centre"]
+    assert sum(kept["kept_weights"]) == 1
+
+
+@given(long_=st.integers(1, 10**9), short=st.integers(1, 10**9), factor=st.integers(1, 10**6))
+def test_what_the_larger_side_pays_the_smaller_receives(long_: int, short: int, factor: int) -> None:
+    answer = ask("funding-rate", "gmx", factor=Fraction(factor, 10**10), long_interest=long_, short_interest=short)
+    assert answer["paid"] * max(long_, short) + answer["received"] * min(long_, short) == 0
+
+
+@given(gains=st.lists(st.integers(1, 10**9), min_size=1, max_size=8), share=st.floats(0, 1))
+def test_a_loss_is_socialised_to_the_last_piece(gains: list[int], share: float) -> None:
+    shortfall = int(share * sum(gains))
+    answer = ask("socialised-loss", "vega", gains=gains, shortfall=shortfall)
+    assert sum(answer["forgone"]) == shortfall
+    assert all(-len(gains) <= lost <= gain for lost, gain in zip(answer["forgone"], gains))
+
+
+@given(text=st.text(max_size=12))
+def test_no_text_breaks_the_reading_of_an_input(text: str) -> None:
+    """Whatever is typed is a number or one sentence."""
+    try:
+        ask("liquidation-price", "bybit", side="long", entry=text, leverage="10x")
+    except Mistake as error:
+        assert "\n" not in str(error).replace(text, "")
+
+
+def test_numbers_of_any_kind_are_taken_for_what_they_are() -> None:
+    """A float is the decimal it prints as, and text, Decimal, Fraction and numpy numbers are the same."""
+    entries: list[Any] = [0.1, "0.1", Decimal("0.1"), Fraction(1, 10), np.float64(0.1)]
+    found = {
+        ask("liquidation-price", "bybit", side="long", entry=entry, leverage=3, maintenance="1 %").value
+        for entry in entries
+    }
+    assert found == {Fraction(1, 10) * (1 - Fraction(1, 3) + Fraction(1, 100))}
+    assert float(ask("funding_rate", "kraken", premiums=[0.005, 0.01])) == pytest.approx(0.000208333)
+    assert ask("mark", "kraken", index="$250.00", average_premium="-$9", cap=0.01).text == "$247.5"
+
+
+def test_the_public_face_is_the_module() -> None:
+    import offhours
+
+    assert offhours.calculator.ask("perp-price", spot=100, quote_rate=0.05).text == "$105.263157895"
+    with pytest.raises(Mistake, match="did you mean funding-rate"):
+        offhours.calculator.ask("fundingrate")
+    with pytest.raises(KeyError):
+        _ = offhours.calculator.ask("perp-price", spot=100, quote_rate=0.05)["fee"]

@@ -622,6 +622,8 @@ _ALIKE = {
     "partial-size": "kraken",
     "funding-payment": "kraken",
     "index": "kraken",
+    "queue-light": "kraken",
+    "adl-price": "bankruptcy",
 }
 """Forms of every rulebook that a market runs by."""
 _BY_KNOB = {

@@ -244,7 +244,9 @@ def run_command(
         typer.echo(json.dumps(made.summary, indent=2))
     else:
         _print_run(made, lines(made.summary))
-    if made.interrupted:
+    if made.stopped:
+        typer.echo(f"interrupted: the run is whole and kept, {made.stopped}", err=True)
+    if made.interrupted or made.stopped:
         raise typer.Exit(INTERRUPTED)
 
 

@@ -12,12 +12,13 @@ import os
 import platform
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,21 +190,58 @@ def _probe(target: Path) -> None:
                 parent.rmdir()
 
 
-def save(run: Run, out: str | Path | None = None, name: str | None = None, command: str = "", report: bool = True) -> Path:  # fmt: skip
-    """Write a run's folder, whole or not at all, and return it."""
+def save(
+    run: Run,
+    out: str | Path | None = None,
+    name: str | None = None,
+    command: str = "",
+    report: bool = True,
+    stop: threading.Event | None = None,
+) -> Path:
+    """Write a run's folder, whole or not at all, and return it. The report is left out where `stop` is set meanwhile."""
     target = target_of(run.scenario, run.seed, out, name)
     with whole_folder(target) as partial:
         write_content(run, partial, command)
         for control, own in run.controls.items():
             write_content(own, partial / "controls" / control, command)
-        if report and find_spec("offhours.experiments.report") is not None:
-            from offhours.experiments.report import write_report
-
-            write_report(run, partial)
+        if report and not _write_report(run, partial, stop):
+            run.stopped = run.stopped or "without its report"
     run.folder = target
     for control, own in run.controls.items():
         own.folder = target / "controls" / control
     return target
+
+
+def _write_report(run: Run, folder: Path, stop: threading.Event | None) -> bool:
+    """Write the report, or nothing of it and False where Ctrl-C ends that."""
+    # Loaded whole before Ctrl-C may end the drawing anywhere: a module in C that is interrupted is broken.
+    import matplotlib.backends.backend_agg  # noqa: F401
+
+    from offhours.experiments.report import write_report
+
+    try:
+        with _at_once(stop):
+            write_report(run, folder)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder / "figures", ignore_errors=True)
+        (folder / "report.html").unlink(missing_ok=True)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _at_once(stop: threading.Event | None) -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt again, or raise it now where it was pressed before."""
+    if stop is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_content(run: Run, folder: Path, command: str) -> None:

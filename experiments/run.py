@@ -442,6 +442,8 @@ class Run:
     _exact: dict[str, Array] | None = field(default=None, repr=False)
     _made: dict[str, Any] | None = field(default=None, repr=False)
     _frames: dict[str, Any] = field(default_factory=dict, repr=False)
+    stopped: str = ""
+    """What is missing where Ctrl-C came after the run itself was whole."""
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -555,45 +557,62 @@ def run(
 ) -> Run:
     """Run a scenario with a seed. With `save` (or `out`, or `name`) it leaves a folder, with a report or without.
 
-    Ctrl-C ends it early: the result then says at what instant. `controls` runs the scenario's controls on the same luck,
+    Ctrl-C ends it early: the result then says at what instant, or what it is without. `controls` runs the scenario's controls on the same luck,
     too, and, where anybody was liquidated, the market without liquidations; `names` writes the account names of a handed-in
     book. Raises :class:`KeyboardInterrupt` where nothing was measured yet, and :class:`MarketFull`.
     """
+    from offhours.experiments.provenance import save as write
     from offhours.experiments.provenance import target_of
 
     saved = save or out is not None or name is not None
     if saved:
         target_of(scenario, seed, out, name)
-    made = run_one(scenario, seed, progress, log_trades=log_trades, cached=cached)
-    if names and scenario.positions is not None and made._made is not None:
-        made._made["accounts"]["name"] = name_accounts(made._made["accounts"]["group"], scenario.positions)
-    for control in scenario.controls if controls else ():
+    with _Watch().watching() as watch:
+        made = run_one(scenario, seed, progress, log_trades=log_trades, cached=cached, stop=watch.stop)
         if made.interrupted:
-            break
-        described = _describing(progress, control)
-        try:
-            own = run_one(scenario.control(control), seed, described, log_trades=False, cached=cached)
-        except MarketFull as error:
-            made.summary["controls"][control] = {"outcome": str(error)}
-            continue
-        made.controls[control] = own
-        made.summary["controls"][control] = headline_numbers(own.summary)
-    if controls and not made.interrupted and made.summary["liquidations"]["count"]:
-        _beside_calm(made, _describing(progress, "without liquidations"), cached)
-    if saved:
-        made.save(out, name, command=command, report=report)
+            # What there is is written; pressed once more, without a report.
+            watch.stop.clear()
+        if names and scenario.positions is not None and made._made is not None:
+            made._made["accounts"]["name"] = name_accounts(made._made["accounts"]["group"], scenario.positions)
+        if controls and not made.interrupted:
+            _run_controls(made, progress, cached, watch)
+        if saved:
+            write(made, out, name, command, report, watch.stop)
     return made
 
 
-def _beside_calm(made: Run, progress: Progress | None, cached: bool) -> None:
+def _run_controls(made: Run, progress: Progress | None, cached: bool, watch: _Watch) -> None:
+    """Run the scenario's controls on the run's luck, and, where anybody was liquidated, the market without liquidations."""
+    for control in made.scenario.controls:
+        described = _describing(progress, control)
+        try:
+            own = run_one(made.scenario.control(control), made.seed, described, log_trades=False, cached=cached, stop=watch.stop)  # fmt: skip
+        except MarketFull as error:
+            made.summary["controls"][control] = {"outcome": str(error)}
+            continue
+        except KeyboardInterrupt:
+            own = None
+        if own is None or own.interrupted:
+            made.stopped = f"without the control {control} and what follows it"
+            watch.stop.clear()
+            return
+        made.controls[control] = own
+        made.summary["controls"][control] = headline_numbers(own.summary)
+    if made.summary["liquidations"]["count"]:
+        _beside_calm(made, _describing(progress, "without liquidations"), cached, watch)
+
+
+def _beside_calm(made: Run, progress: Progress | None, cached: bool, watch: _Watch) -> None:
     """Run the same luck without liquidations, keep its prices as the table `calm`, and say what liquidations did beside it."""
     from offhours.experiments.summary import beside_calm, calm_table
 
     try:
-        calm = measure(made.scenario, made.seed, progress, log_trades=False, cached=cached, liquidations=False)
+        calm = measure(made.scenario, made.seed, progress, log_trades=False, cached=cached, liquidations=False, stop=watch.stop)  # fmt: skip
     except MarketFull:
         return
     if calm is None or calm.interrupted:
+        made.stopped = "without the same luck without liquidations"
+        watch.stop.clear()
         return
     assert made._made is not None
     made._made["calm"] = calm_table(calm)

@@ -91,7 +91,7 @@ def rules() -> dict[str, str]:
 def offhours() -> list[str]:
     """The command as it is installed beside this Python, or the function it calls."""
     installed = shutil.which("offhours", path=str(Path(sys.executable).parent))
-    return [installed] if installed else [sys.executable, "-c", "from offhours.experiments.cli import main; main()"]
+    return [installed] if installed else [sys.executable, "-m", "offhours.experiments"]
 
 
 def type_it(words: list[str], folder: Path, timeout_s: float = 300) -> str:

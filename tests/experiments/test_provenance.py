@@ -187,3 +187,29 @@ def test_long_names_stay_short() -> None:
     many = {f"perp__margin__{knob}": value for knob, value in (("leverage_max", "10x"), ("maintenance", "40 %"))}
     name = folder_name(tiny(**many, question="x" * 300), 7)
     assert len(name) < 130 and name.endswith(f"_seed-7_{tiny(**many).digest[:6]}")
+
+
+# Ctrl-C ---------------------------------------------------------------------------------------------------------------
+
+
+def pressed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_control_keeps_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run was whole: its folder says without which control it is, and can be made again."""
+    run_one = run_module.run_one
+    monkeypatch.setattr(run_module, "run_one", lambda scenario, *a, **k: pressed() if scenario.always_open else run_one(scenario, *a, **k))  # fmt: skip
+    made = tiny().run(seed=7, out=tmp_path, controls=True, report=False)
+    assert made.stopped == "without the control always-open and what follows it" and not made.interrupted
+    assert made.summary["controls"] == {} and made.folder is not None
+    assert reproduce(made.folder).identical
+
+
+def test_ctrl_c_in_the_report_keeps_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half a report is left."""
+    monkeypatch.setattr("offhours.experiments.figures.render", pressed)
+    made = tiny().run(seed=7, out=tmp_path)
+    assert made.stopped == "without its report" and made.folder is not None
+    assert {"figures", "report.html"} & {path.name for path in made.folder.iterdir()} == set()
+    assert Run.open(made.folder).summary == made.summary

@@ -6,6 +6,7 @@ those of figures.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -376,7 +377,7 @@ def awakening_title(gap: dict[str, Any]) -> str:
     return f"{first}{agree}" if first else agree[:1].upper() + agree[1:]
 
 
-MATERIAL = {
+MATERIAL: Mapping[str, Callable[[Run], bool]] = {
     "dominoes": lambda run: run.summary.get("dominoes") is not None and "calm" in run.tables(),
     "cascade": lambda run: run.summary.get("cascade", {}).get("branching", {}).get("forced", 0) > 0,
     "contagion": lambda run: bool(run.summary.get("cascade", {}).get("contagion_share")),

@@ -242,8 +242,8 @@ def broker_dollars(world: World, crowd: World, agent: int) -> float:
 
 @kernel
 def equity_usd(world: World, crowd: World, agent: int) -> float:
-    """Equity of an agent's own account at the mark, dollars (his buckets apart)."""
-    return margin.equity(world, agents(crowd)[agent].account) / 1.0e6
+    """Dollars and positions at the mark of an agent's own account (his buckets, tokens and loans apart)."""
+    return margin.dollar_equity(world, agents(crowd)[agent].account) / 1.0e6
 
 
 @kernel

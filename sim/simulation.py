@@ -25,10 +25,12 @@ from offhours.sim.market import (
     bank,
     book,
     clock,
+    collateral,
     flight,
     funding,
     gap,
     halts,
+    lending,
     margin,
     matching,
     oracle,
@@ -223,6 +225,7 @@ def open_market(
         replays=_count(setup.replays),
         log_rows=setup.log_rows,
         halts=_count(setup.halts),
+        collateral=_collateral(setup.rules),
     )
     memory = Memory(MARKET, row_counts(size))
     blocks = (memory,) if crowd is None else (memory, Memory(*crowd))
@@ -275,6 +278,13 @@ def _ring(room: int) -> int:
     return 1 << max(0, room - 1).bit_length()
 
 
+def _collateral(rules: Mapping[Accessor, np.ndarray[Any, Any]]) -> int:
+    """1 where a token counts as margin or the lender has something to lend."""
+    counts = bool((rules[collateral.collateral_rules]["haircut_ppb"] < 10**9).any())
+    lends = any(bool((rules[table]["stock_uusd"] > 0).any()) for table in (lending.lending_rules, lending.dollar_rules))
+    return int(counts or lends)
+
+
 def _count(rows: np.ndarray[Any, Any] | None) -> int:
     """Rows of an optional table, which has at least an empty one."""
     return 1 if rows is None else max(1, len(rows))
@@ -310,7 +320,24 @@ def _begin_rooms(simulation: Simulation) -> None:
         triggers.begin(world, ticker, int(memory[oracle.oracles]["mark_ticks"][ticker]))
         rows = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
         margin.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))
+    active = _collateral(setup.rules)
+    collateral.begin(world, active)
+    if active:
+        _begin_lending(simulation)
     simulation.endow(accounts.BACKSTOP, accounts.USD, int(memory[backstop.backstop_rules]["capital_uusd"][0]))
+
+
+def _begin_lending(simulation: Simulation) -> None:
+    """Give the lender its stock, and let indices be waited for."""
+    memory, world, tickers = simulation.memory, simulation.world, len(simulation.setup.tickers)
+    stocks = [int(memory[lending.dollar_rules]["stock_uusd"][0])]
+    for ticker in range(tickers):
+        price_uusd = round(float(memory[stock.stocks]["value_usd"][ticker]) * 1e6)
+        stocks.append(int(memory[lending.lending_rules]["stock_uusd"][ticker]) * 1_000_000 // price_uusd)
+        triggers.begin(world, tickers + ticker, int(memory[oracle.oracles]["index_ticks"][ticker]))
+    for what, quantity in enumerate(stocks):
+        lending.begin(world, what, quantity)
+        simulation.endow(accounts.LENDER, lending.asset_of(what), quantity)
 
 
 def net_positions(memory: Memory) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from offhours.sim.declare import Memory
-from offhours.sim.market import accounts, book, clock, funding, oracle, positions
+from offhours.sim.market import accounts, book, clock, collateral, funding, oracle, positions
 
 Array = np.ndarray[Any, Any]
 
@@ -57,7 +57,13 @@ def ledger(memory: Memory) -> Ledger:
     """A copy of what everybody owns now."""
     c = memory[clock.clock][0]
     a, t = int(c["accounts"]), int(c["tickers"])
-    balance = memory[accounts.balances]["amount"].reshape(a, 2 + 2 * t)
+    balance = memory[accounts.balances]["amount"].reshape(a, 2 + 2 * t).copy()
+    if memory[collateral.pledges]["active"][0]:
+        # What is borrowed is the lender's still: dollars, then tokens.
+        loans = memory[collateral.loans]["owed"].reshape(a, 1 + t)
+        for asset, loan in zip((accounts.USD, *range(2, 2 + 2 * t, 2)), loans.T):
+            balance[:, asset] -= loan
+            balance[accounts.LENDER, asset] += loan.sum()
     lots = memory[positions.positions]["size_lots"].reshape(a, t).copy()
     since = memory[funding.fundings]["paid_pusd"] - memory[funding.accruals]["from_pusd"].reshape(a, t)
     owed = -((-lots * since) // 10**6)

@@ -7,6 +7,7 @@ AUD-4  Books do not cross; levels, bitmaps, queues, pools and owners' lists agre
 AUD-5  What is reserved is what resting spot orders would deliver.
 AUD-6  Shortfall equals what was paid plus what nobody paid.
 AUD-7  Flows of dollars explain every group's dollars.
+AUD-8  What all accounts owe the lender is what it has lent; tokens lent and tokens left are its stock.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offhours.sim.declare import Memory
-from offhours.sim.market import accounts, backstop, book, clock, fees, margin, orders, positions
+from offhours.sim.market import accounts, backstop, book, clock, collateral, fees, lending, margin, orders, positions
 from offhours.sim.market.money import PPB
 
 
@@ -31,7 +32,7 @@ class Breach(NamedTuple):
 def audit(memory: Memory) -> list[Breach]:
     """All breaches of the laws; an empty list is a clean audit."""
     found: list[Breach] = []
-    for check in (_assets, _positions, _custody, _books, _owners, _reserves, _shortfall, _flows):
+    for check in (_assets, _positions, _custody, _books, _owners, _reserves, _shortfall, _flows, _loans):
         found += check(memory)
     return found
 
@@ -204,4 +205,19 @@ def _flows(memory: Memory) -> list[Breach]:
     found = [Breach("AUD-7", "accounts", f"group {g}: flows do not explain its dollars") for g in wrong.tolist()]
     if np.any(memory[margin.watches]["dirty"] > 1):
         found.append(Breach("AUD-7", "margin", "a changed account is listed twice"))
+    return found
+
+
+def _loans(memory: Memory) -> list[Breach]:
+    if memory[collateral.pledges]["active"][0] == 0:
+        return []
+    c = memory[clock.clock][0]
+    owed = memory[collateral.loans]["owed"].reshape(int(c["accounts"]), 1 + int(c["tickers"])).sum(axis=0)
+    found = []
+    for what, row in enumerate(memory[lending.lent]):
+        left = int(_balances(memory)[accounts.LENDER, lending.asset_of(what)])
+        if owed[what] != row["out"]:
+            found.append(Breach("AUD-8", "lending", f"loan {what}: owed is {owed[what]}, lent is {row['out']}"))
+        elif what != collateral.DOLLARS and left + int(row["out"]) != row["stock"]:
+            found.append(Breach("AUD-8", "lending", f"loan {what}: lent and left are not the stock"))
     return found

@@ -4,6 +4,7 @@ ISS-1  Mint: shares go to the custodian, as many tokens come out. Redeem: tokens
 ISS-2  Only in regular hours; in any other phase, a halt included, it is refused.
 ISS-3  A fee on the value is paid to the issuer in dollars at the broker, rounded against the payer.
 ISS-4  Tokens outstanding equal shares in custody after every action.
+ISS-5  Tokens that count as collateral are redeemed only while initial margin stays covered.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ from offhours.sim.market.accounts import (
     transfer,
 )
 from offhours.sim.market.clock import REGULAR, phase
+from offhours.sim.market.collateral import active, standing
 from offhours.sim.market.halts import halted
-from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, MARKET_CLOSED, NOT_ENOUGH_FUNDS, refuse
+from offhours.sim.market.margin import note_change, spare
+from offhours.sim.market.matching import (
+    ACCEPTED,
+    BAD_SIZE,
+    MARKET_CLOSED,
+    NOT_ENOUGH_FUNDS,
+    NOT_ENOUGH_MARGIN,
+    refuse,
+)
 from offhours.sim.market.money import nearest, share_up
 
 
@@ -52,6 +62,7 @@ def mint(world: World, account: int, ticker: int, ushares: int, price_usd: float
         return refuse(world, code)
     transfer(world, share_asset(ticker), account, CUSTODIAN, ushares, MINT)
     transfer(world, token_asset(ticker), ISSUER, account, ushares, MINT)
+    note_change(world, account)
     issued(world)[ticker].minted_ushares += ushares
     return ACCEPTED
 
@@ -59,10 +70,13 @@ def mint(world: World, account: int, ticker: int, ushares: int, price_usd: float
 @kernel
 def redeem(world: World, account: int, ticker: int, ushares: int, price_usd: float) -> int:
     """Turn tokens into shares at the broker; `price_usd` is the stock's, for the fee. ACCEPTED or a refusal."""
+    if active(world) and spare(world, account) + standing(world, account, ticker, -ushares) < 0:
+        return refuse(world, NOT_ENOUGH_MARGIN)
     code = _admit(world, account, ticker, ushares, token_asset(ticker), price_usd)
     if code != ACCEPTED:
         return refuse(world, code)
     transfer(world, token_asset(ticker), account, ISSUER, ushares, MINT)
+    note_change(world, account)
     transfer(world, share_asset(ticker), CUSTODIAN, account, ushares, MINT)
     issued(world)[ticker].redeemed_ushares += ushares
     return ACCEPTED

@@ -24,11 +24,13 @@ from offhours.sim.market.accounts import BACKSTOP, HOUSES, LIQUIDATION_FEE, USD,
 from offhours.sim.market.backstop import absorb, take_over
 from offhours.sim.market.book import book_rules, books
 from offhours.sim.market.clock import LIQUIDATION_LOG, clock, log_row
+from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_owes, wind_up
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.margin import (
     arm_all,
     equity,
+    first_index_node,
     freeze,
     maintenance,
     note_change,
@@ -170,16 +172,18 @@ def look(world: World, account: int) -> None:
     if account < HOUSES or cases(world)[account].place != 0:
         return
     worth, needed = equity(world, account), required(world, account)
-    if needed == 0:
-        if worth < 0:
+    if needed == 0 and worth < 0:
+        if owns_or_owes(world, account):
+            open_case(world, account)
+        else:
             clear(world, account)
             missing = absorb(world, account)
             record(world, account, -1, WELL, 0, 0, -missing, 0, -1)
-        return
-    if worth < needed and liquidation_rules(world)[0].active == 1:
+    elif worth < needed and liquidation_rules(world)[0].active == 1:
         open_case(world, account)
     else:
         arm_all(world, account, worth - needed)
+        convert(world, account)
 
 
 @kernel
@@ -241,10 +245,13 @@ def attend(world: World) -> None:
     """The risk work of a second: fired triggers, changed accounts, then one attempt for each open case (LIQ-8)."""
     c = clock(world)[0]
     of_positions = 2 * c.accounts * c.tickers
+    of_indices = first_index_node(world)
     node = take_hit(world)
     while node != NO_NODE:
         if node <= of_positions:
             note_change(world, (node - 1) // 2 // c.tickers)
+        elif node >= of_indices:
+            note_change(world, (node - of_indices) // c.tickers)
         else:
             fire(world, node - of_positions)
         node = take_hit(world)
@@ -328,6 +335,9 @@ def attempt(world: World, account: int) -> None:
     if case.stage == STEPS and worth >= share_up(needed, rules.well_ppb):
         close_case(world, account)
         return
+    if heaviest(world, account) < 0:
+        finish(world, account)
+        return
     if case.stage == STEPS and (case.misses >= rules.attempts_max or worth < share_up(needed, rules.escalate_ppb)):
         case.stage = WHOLE_POSITION
         case.misses = 0
@@ -395,6 +405,12 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
 
 
 @kernel
+def answered(world: World, account: int) -> None:
+    """A forced order of an account has arrived at a token book: it may go on."""
+    cases(world)[account].pending = 0
+
+
+@kernel
 def hand_over(world: World, account: int, ticker: int) -> None:
     """The backstop takes a position (LIQ-6)."""
     worth, needed = equity(world, account), required(world, account)
@@ -407,7 +423,11 @@ def hand_over(world: World, account: int, ticker: int) -> None:
 
 @kernel
 def finish(world: World, account: int) -> None:
-    """The last position has left: what is missing is somebody's shortfall."""
+    """The last position has left: tokens are sold (CONV-2), and what is missing then is somebody's shortfall."""
+    left = wind_up(world, account)
+    if left != NOTHING_LEFT:
+        cases(world)[account].pending = 1 if left == SENT else 0
+        return
     missing = absorb(world, account)
     if missing > 0:
         record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0, -1)

@@ -1,12 +1,12 @@
 """Margin: what an account is worth, what it must keep, and when it must be looked at again.
 
-MARG-1  Equity = dollars at the venue + sum of quantity x mark + funding accrued.
+MARG-1  Equity = dollars at the venue + sum of quantity x mark + funding accrued + what tokens and loans count for (COLL-1).
 MARG-2  Requirements grow by tiers of notional, marginally or on the whole position, by a knob.
 MARG-3  An order is accepted if, after its worst fill, equity covers the initial margin of position plus open orders (the
         larger side per ticker), the loss of limit prices against the mark, and the fee; otherwise refused.
 MARG-4  An order that only reduces needs no margin.
 MARG-5  An account that changed is looked at once, at the next second; then it sleeps until a mark crosses a price that is
-        safe for any joint move of all its tickers, or one at which a tier for whole positions begins. One that funding
+        safe for any joint move of all its tickers (an index, of tokens that count), or one at which a tier for whole positions begins. One that funding
         alone may carry below before the next full hour is looked at each second.
 MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
 """
@@ -19,6 +19,7 @@ import numpy as np
 
 from offhours.sim.compile import kernel, lowest_bit
 from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.market import collateral
 from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balance_row, balances, transfer
 from offhours.sim.market.book import books
 from offhours.sim.market.clock import SECOND_US, clock
@@ -27,7 +28,7 @@ from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, open_orders
 from offhours.sim.market.positions import positions
-from offhours.sim.market.triggers import DOWN, UP, arm, disarm, loss_node, tier_node
+from offhours.sim.market.triggers import DOWN, UP, arm, cross, disarm, loss_node, tier_node, trigger_nodes
 
 AMPLE = 3
 """Initial margin of an order's worst fill, the loss of its limit price and its fee together are below three times its value,
@@ -133,6 +134,12 @@ def maintenance(world: World, ticker: int, notional_uusd: int) -> int:
 @kernel
 def equity(world: World, account: int) -> int:
     """Equity of an account at the mark, micro-dollars (MARG-1)."""
+    return dollar_equity(world, account) + collateral.worth(world, account)
+
+
+@kernel
+def dollar_equity(world: World, account: int) -> int:
+    """Equity without what tokens and loans count for: dollars, positions at the mark, funding accrued. Micro-dollars."""
     worth = balances(world)[balance_row(world, account, USD)].amount
     c = clock(world)[0]
     held = watches(world)[account].held
@@ -147,8 +154,8 @@ def equity(world: World, account: int) -> int:
 
 @kernel
 def required(world: World, account: int) -> int:
-    """Maintenance margin of all positions of an account, micro-dollars."""
-    total = 0
+    """Maintenance margin of all positions of an account and of the tokens it owes, micro-dollars."""
+    total = collateral.margin_of_loans(world, account, 0)
     held = watches(world)[account].held
     while held != 0:
         ticker = lowest_bit(held)
@@ -282,8 +289,8 @@ def steady(world: World, account: int) -> int:
 
 @kernel
 def initial_needed(world: World, account: int, except_ticker: int) -> int:
-    """Initial margin of all positions and open orders of an account but one ticker's (-1: all), micro-dollars."""
-    total = 0
+    """Initial margin of all positions, open orders and owed tokens of an account but one perp's (-1: all), micro-dollars."""
+    total = collateral.margin_of_loans(world, account, 1)
     held = watches(world)[account].held
     while held != 0:
         ticker = lowest_bit(held)
@@ -408,10 +415,10 @@ def take_change(world: World) -> int:
 def arm_all(world: World, account: int, spare_uusd: int) -> None:
     """Set the prices at which an account must be looked at again (MARG-5).
 
-    `spare_uusd` is equity minus maintenance margin, positive. Within a relative move x of all marks equity falls by at most x
-    times the sum of notionals, maintenance grows by at most the highest rate times that (until a higher tier begins, where
-    tiers are for whole positions), and funding takes what is payable until the next full hour, when everybody is looked at
-    anyway.
+    `spare_uusd` is equity minus maintenance margin, positive. Within a relative move x of all marks and indices equity falls by
+    at most x times the sum of notionals and of what tokens count for, maintenance grows by at most the highest rate times
+    that (until a higher tier begins, where tiers are for whole positions), and funding takes what is payable until the next
+    full hour, when everybody is looked at anyway.
     """
     t = clock(world)[0].tickers
     exposure, payable = 0.0, 0
@@ -426,9 +433,12 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
                 1.0 + (highest_rate(world, ticker) / PPB if lots < 0 else 0.0)
             )
             payable += payable_to_hour(world, account, ticker)
+    if collateral.active(world):
+        for ticker in range(t):
+            exposure += collateral.exposure(world, account, ticker)
     if exposure == 0.0:
         return
-    rounding = 2 * t
+    rounding = 4 * t
     if payable > 0 and spare_uusd - payable - rounding <= 0:
         note_change(world, account)
     radius = max(0.0, (spare_uusd - payable - rounding) / exposure)
@@ -445,6 +455,41 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
             arm(world, loss_node(account * t + ticker), ticker, UP, mark_ticks + distance)
         if lots != 0 and margin_rules(world)[ticker].form == WHOLE:
             arm_tier(world, account, ticker, abs(lots))
+    if collateral.active(world):
+        for ticker in range(t):
+            arm_index(world, account, ticker, radius)
+
+
+@kernel
+def arm_index(world: World, account: int, ticker: int, radius: float) -> None:
+    """Look again when an index has moved so far against an account's tokens, or against what it owes of them (MARG-5)."""
+    t = clock(world)[0].tickers
+    node = first_index_node(world) + account * t + ticker
+    utokens = collateral.net_tokens(world, account, ticker)
+    index_ticks = oracles(world)[ticker].index_ticks
+    distance = 1 + int(min(radius, 1.0e6) * index_ticks * 0.999999)
+    if utokens > 0 and distance < index_ticks:
+        arm(world, node, t + ticker, DOWN, index_ticks - distance)
+    elif utokens < 0:
+        arm(world, node, t + ticker, UP, index_ticks + distance)
+    else:
+        disarm(world, node)
+
+
+@kernel
+def first_index_node(world: World) -> int:
+    """The first of the nodes that wait for an index, one a position, after those of all stops; beyond all where nothing does."""
+    if collateral.active(world) == 0:
+        return len(trigger_nodes(world))
+    return len(trigger_nodes(world)) - clock(world)[0].accounts * clock(world)[0].tickers
+
+
+@kernel
+def move_index(world: World, ticker: int, old_ticks: int) -> None:
+    """Find whose tokens or debts must be looked at after an index moved (MARG-5)."""
+    new_ticks = oracles(world)[ticker].index_ticks
+    if collateral.active(world) and new_ticks != old_ticks:
+        cross(world, clock(world)[0].tickers + ticker, old_ticks, new_ticks)
 
 
 @kernel

@@ -3,7 +3,8 @@
 MATCH-1  Limit, market, immediate-or-cancel and post-only orders; a market order is a limit order at the protection price.
 MATCH-2  An order that would trade with its owner's resting order takes that order off the book first.
 MATCH-3  A reduce-only order never makes a position larger or turns it, when it arrives and when it is filled at rest.
-MATCH-4  A spot order reserves what it would deliver; nobody sells what he does not hold.
+MATCH-4  A spot order reserves what it would deliver; nobody sells what he does not hold or has borrowed. Where tokens count as
+         collateral, it leaves initial margin covered.
 MATCH-5  Prices outside the band around the mark (index for tokens) or outside the window are refused. While the index
          is not live there is no band: a price that nobody makes must not keep the next one away.
 MATCH-6  What is refused is refused with a code, counted, and changes nothing.
@@ -52,16 +53,19 @@ from offhours.sim.market.clock import (
     log_row,
     phase,
 )
+from offhours.sim.market.collateral import active, standing
 from offhours.sim.market.fees import charge, fee_rules
 from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import (
     affords,
+    cash,
     covers,
     frozen,
     most_needed,
     note_change,
     note_holding,
     promise,
+    spare,
 )
 from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import priced, reference_ticks
@@ -248,10 +252,28 @@ def admissible(world: World, account: int, book: int, side: int, price_ticks: in
         return ACCEPTED if covers(world, account, book // 2, side, price_ticks, lots, taker_ppb) else NOT_ENOUGH_MARGIN
     if side == BUY:
         value = lots * price_ticks * b.unit_uusd
-        enough = affords(world, account, value + share_up(value, taker_ppb))
+        cost = value + share_up(value, taker_ppb)
+        gained = lots * lot_utokens(world, book)
+        enough = affords(world, account, cost) or (
+            active(world) and buys_on_margin(world, account, book // 2, cost, gained)
+        )
     else:
-        enough = lots * lot_utokens(world, book) <= available(world, account, token_asset(book // 2))
+        given = lots * lot_utokens(world, book)
+        enough = given <= available(world, account, token_asset(book // 2))
+        if enough and active(world):
+            value = lots * price_ticks * b.unit_uusd
+            change = standing(world, account, book // 2, -given) + value - share_up(value, taker_ppb)
+            if change < 0 and change + spare(world, account) < 0:
+                return NOT_ENOUGH_MARGIN
     return ACCEPTED if enough else NOT_ENOUGH_FUNDS
+
+
+@kernel
+def buys_on_margin(world: World, account: int, ticker: int, cost_uusd: int, utokens: int) -> int:
+    """1 where an account has the dollars for tokens, borrowed ones among them, and the tokens count for enough (COLL-1)."""
+    if cost_uusd > cash(world, account):
+        return 0
+    return 1 if cost_uusd - standing(world, account, ticker, utokens) <= spare(world, account) else 0
 
 
 @kernel

@@ -17,9 +17,11 @@ from offhours.sim.market import (
     backstop,
     bank,
     bars,
+    conversion,
     flight,
     funding,
     interest,
+    lending,
     liquidation,
     margin,
     matching,
@@ -78,6 +80,7 @@ def second(world: World) -> None:
     stock.advance(world, now_us)
     for ticker in range(c.tickers):
         before_ticks = oracle.oracles(world)[ticker].mark_ticks
+        before_index_ticks = oracle.oracles(world)[ticker].index_ticks
         oracle.refresh(
             world,
             ticker,
@@ -93,8 +96,11 @@ def second(world: World) -> None:
             if now_us % HOUR_US == 0:
                 funding.turn(world, ticker)
         liquidation.move_marks(world, ticker, before_ticks)
+        margin.move_index(world, ticker, before_index_ticks)
     if now_us % HOUR_US == 0:
         margin.note_everybody(world)
+        lending.turn(world)
+        conversion.call_in(world)
     liquidation.attend(world)
     if minute:
         for ticker in range(c.tickers):
@@ -115,7 +121,10 @@ def arrive(world: World, row: int) -> None:
     if kind == flight.CANCEL_ALL:
         matching.cancel_all(world, account, book)
     elif kind <= matching.POST_ONLY:
-        if flags & matching.ENGINE:
+        if flags & matching.ENGINE and book % 2 == 1:
+            conversion.execute(world, account, book, side, price_ticks, lots, name)
+            liquidation.answered(world, account)
+        elif flags & matching.ENGINE:
             liquidation.execute(world, account, book, side, price_ticks, lots)
         else:
             matching.place(world, account, book, side, price_ticks, lots, kind, flags)

@@ -12,6 +12,8 @@ from offhours.sim.market import (
     bars,
     book,
     clock,
+    collateral,
+    conversion,
     deleverage,
     fees,
     flight,
@@ -20,6 +22,7 @@ from offhours.sim.market import (
     halts,
     interest,
     issuer,
+    lending,
     liquidation,
     margin,
     matching,
@@ -74,6 +77,9 @@ MARKET = Block(
     funding.samples,
     funding.votes,
     funding.accruals,
+    collateral.collateral_rules,
+    collateral.pledges,
+    collateral.loans,
     margin.margin_rules,
     margin.tiers,
     margin.watches,
@@ -98,6 +104,11 @@ MARKET = Block(
     liquidation.step_sizes,
     liquidation.open_cases,
     liquidation.ranks,
+    lending.lending_rules,
+    lending.dollar_rules,
+    lending.lent,
+    conversion.conversion_rules,
+    conversion.conversions,
     issuer.issuer_rules,
     issuer.issued,
     interest.interest_rules,
@@ -115,6 +126,7 @@ MARKET = Block(
     halts.halt_events,
     liquidation.case_events,
     deleverage.deleverage_events,
+    conversion.collateral_events,
 )
 
 
@@ -134,6 +146,7 @@ class Size(NamedTuple):
     replays: int
     log_rows: int
     halts: int = 1
+    collateral: int = 0
 
 
 def row_counts(size: Size) -> dict[Accessor, int]:
@@ -156,10 +169,11 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         book.levels: 2 * t * book.WINDOW,
         book.bits: 2 * t * book.BITS_PER_BOOK,
         fees.fee_rules: 2 * t,
-        triggers.trigger_windows: t,
-        triggers.trigger_heads: 2 * t * triggers.WINDOW,
-        triggers.trigger_nodes: 2 * a * t + size.stops + 1,
-        triggers.hits: 2 * a * t + size.stops + 1,
+        # Indices wait in windows of their own, as tickers T to 2T - 1, where they are waited for.
+        triggers.trigger_windows: t * (1 + size.collateral),
+        triggers.trigger_heads: 2 * t * (1 + size.collateral) * triggers.WINDOW,
+        triggers.trigger_nodes: (2 + size.collateral) * a * t + size.stops + 1,
+        triggers.hits: (2 + size.collateral) * a * t + size.stops + 1,
         halts.halt_rules: t,
         halts.halts: t,
         halts.past_values: t * halts.PAST,
@@ -180,6 +194,9 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         funding.samples: t * funding.SAMPLES,
         funding.votes: t * funding.VOTES,
         funding.accruals: a * t,
+        collateral.collateral_rules: t,
+        collateral.pledges: 1,
+        collateral.loans: a * (1 + t) if size.collateral else 1,
         margin.margin_rules: t,
         margin.tiers: t * margin.TIERS,
         margin.watches: a,
@@ -204,6 +221,11 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         liquidation.step_sizes: a * t,
         liquidation.open_cases: a + 1,
         liquidation.ranks: a,
+        lending.lending_rules: t,
+        lending.dollar_rules: 1,
+        lending.lent: 1 + t,
+        conversion.conversion_rules: 1,
+        conversion.conversions: t,
         issuer.issuer_rules: t,
         issuer.issued: t,
         interest.interest_rules: 1,
@@ -221,6 +243,7 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         halts.halt_events: logs // 16,
         liquidation.case_events: logs,
         deleverage.deleverage_events: logs,
+        conversion.collateral_events: logs // 4,
     }
 
 
@@ -234,5 +257,6 @@ RECORDED: dict[int, Accessor] = {
     clock.HALT_LOG: halts.halt_events,
     clock.CASE_LOG: liquidation.case_events,
     clock.DELEVERAGE_LOG: deleverage.deleverage_events,
+    clock.COLLATERAL_LOG: conversion.collateral_events,
 }
 """Which recorded table each log counter belongs to."""

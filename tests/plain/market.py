@@ -19,12 +19,15 @@ from offhours.sim.market import (
     bank,
     book,
     clock,
+    collateral,
+    conversion,
     fees,
     funding,
     gap,
     halts,
     interest,
     issuer,
+    lending,
     liquidation,
     margin,
     matching,
@@ -62,8 +65,10 @@ Knobs = Mapping[tuple[Accessor, str], int | float]
 NO_FEES: Knobs = {(fees.fee_rules, "maker_ppb"): 0, (fees.fee_rules, "taker_ppb"): 0}
 
 _PER_BOOK = (book.book_rules, fees.fee_rules)
-_PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
+_PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, collateral.collateral_rules, lending.lending_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
 _PER_MARKET = (
+    conversion.conversion_rules,
+    lending.dollar_rules,
     providers.provider_rules,
     backstop.backstop_rules,
     liquidation.liquidation_rules,

@@ -118,7 +118,7 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
     """Who was forced by whose price impact: the largest cases of the wave in which most was forced, by their second."""
     from offhours.experiments.summary import cascade_material
 
-    acts, cases, _, _ = cascade_material(run.exact_rows(), run.scenario.rules)
+    acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     forcing = cascades.force(cases, acts, calm_paths(run))
     wave = _widest(cases, forcing)
     if wave is None:
@@ -269,7 +269,7 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
     equity = cuts["equity_usd"].to_numpy(float)
     leverage = np.where(equity > 0, cuts["gross_usd"].to_numpy(float) / np.where(equity > 0, equity, 1.0), np.nan)
     exact = run.exact_rows()["deleverages"]
-    hedged = np.sign(exact["lots"]) * np.sign(exact["token_ushares"]) < 0
+    hedged = cascades.of_hedges(exact)
     size = 12 + 260 * value / value.max()
     handles = []
     for kind, inside, colour, marker in (("no hedge", ~hedged, SKY, "o"), ("leg of a hedge", hedged, VERMILLION, "D")):

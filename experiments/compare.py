@@ -27,10 +27,14 @@ CONFIDENCE = 0.95
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("funding.mean_bp", "bp/h", "funding, mean"),
     ("funding.std_bp", "bp/h", "funding, standard deviation"),
+    ("funding.variance_bp2", "(bp/h)²", "funding, variance"),
     ("funding.share_at_cap", "share", "funding at its cap"),
+    ("funding.carry.longs_net_usd", "USD", "funding that longs paid, net"),
     ("gap.stock_pct", "%", "stock, close to open"),
     ("gap.perp_open_gap_pct", "%", "perp at the bell"),
-    ("first_price.pct", "%", "first price"),
+    ("first_price.pct", "%", "first price, from the close before"),
+    ("gap.open_miss_pct", "%", "the bell beside the perp a minute before"),
+    ("gap.minutes_apart", "min", "mark wrong for, after the first price"),
     ("liquidations.accounts", "count", "accounts liquidated"),
     ("liquidations.notional_usd", "USD", "liquidated"),
     ("liquidations.by_stage.partial step.notional_usd", "USD", "  by partial steps"),
@@ -39,6 +43,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("shortfall_usd", "USD", "shortfall"),
     ("paid_by_usd.backstop", "USD", "  paid by the backstop"),
     ("bad_debt_usd", "USD", "bad debt"),
+    ("gap_risk.shortfall_over_interest", "share", "shortfall over open interest"),
+    ("gap_risk.fund_drawdown_usd", "USD", "drawdown of the fund"),
+    ("adl.notional_usd", "USD", "closed by ADL"),
+    ("cascade.waves", "count", "waves of liquidations"),
     ("takeover_pnl_usd", "USD", "backstop's result after takeovers"),
     ("trades", "count", "trades"),
 )
@@ -87,6 +95,8 @@ class Comparison:
     groups: list[Difference]
     seeds: tuple[int, ...]
     notes: list[str] = field(default_factory=list)
+    risk: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Each market's tail over the seeds, see :func:`tails`."""
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
@@ -99,6 +109,7 @@ class Comparison:
             "rows": [vars(row) for row in self.rows],
             "pnl_usd": [vars(row) for row in self.groups],
             "notes": self.notes,
+            "risk": {"a": dict(self.risk["a"]), "b": dict(self.risk["b"])} if self.risk else None,
         }
 
 
@@ -162,7 +173,30 @@ def compare(label_a: str, runs_a: Sequence[Run], label_b: str, runs_b: Sequence[
         sorted(groups, key=lambda row: row.difference),
         tuple(run.seed for run, _ in pairs),
         notes,
+        {"a": tails([run for run, _ in pairs]), "b": tails([run for _, run in pairs])},
     )
+
+
+RISK_LEVEL = 0.95
+"""Of the shortfall's tail over seeds."""
+
+
+def tails(runs: Sequence[Run]) -> dict[str, Any]:
+    """What only many seeds can say of one market: the tail of its shortfall over open interest, and how far an open can miss.
+
+    `half_width_pct` around the perp before the bell covers 95 % of opens; None with fewer than 19. The opens of one seed's
+    tickers come together, so only the headline's counts.
+    """
+    import numpy as np
+
+    from offhours.experiments.metrics import gaps
+
+    losses = [_at(run.summary, "gap_risk.shortfall_over_interest") for run in runs]
+    misses = [_at(run.summary, "gap.open_miss_pct") for run in runs]
+    return {
+        "shortfall_over_interest": gaps.tail(np.array([loss for loss in losses if loss is not None]), RISK_LEVEL),
+        "half_width_pct": gaps.half_width_pct(np.array([miss for miss in misses if miss is not None])),
+    }
 
 
 # What went in --------------------------------------------------------------------------------------------------------
@@ -342,7 +376,22 @@ def lines(comparison: Comparison) -> list[str]:
             text.append(left + "".join(f"  {line[c]:>{widths[c]}}" for c in range(2, 6)))
     if len(comparison.seeds) > 1:
         text.append(f"  over {len(comparison.seeds)} seeds; * the interval leaves zero out")
-    return text + [f"note: {note}" for note in comparison.notes]
+    return text + _tail_lines(comparison) + [f"note: {note}" for note in comparison.notes]
+
+
+def _tail_lines(comparison: Comparison) -> list[str]:
+    """The tails over the seeds, or how many seeds they would need."""
+    if not comparison.risk:
+        return []
+    text = ["", f"tails over seeds (level {RISK_LEVEL:.0%})"]
+    for name, of in (("A", comparison.risk["a"]), ("B", comparison.risk["b"])):
+        tail, width = of["shortfall_over_interest"], of["half_width_pct"]
+        beyond = tail["expected_shortfall"]
+        least = round(1 / (1 - RISK_LEVEL))
+        shortfall = f"needs at least {least} seeds, there are {tail['n']}" if beyond is None else f"{100 * beyond:.4g} % of open interest ({tail['method']}, {tail['n']} seeds)"  # fmt: skip
+        covered = "needs at least 19" if width is None else f"±{width:.2f} % around the perp before the bell"
+        text.append(f"  {name}: expected shortfall {shortfall}; covering 95 % of opens {covered}")
+    return text
 
 
 def write_paths(runs: Mapping[str, Run], file: Path) -> Path:

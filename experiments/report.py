@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offhours.experiments import cascade_report
 from offhours.experiments.figures import (
     DPI,
     Paired,
@@ -60,6 +61,15 @@ CAPTIONS = {
     "waterfall": "What was missing when positions left their owners, and who paid it.",
     "flows": "Dollars received and paid at the venue, by group and kind of flow.",
     "controls": "The same luck with one thing changed.",
+    "dominoes": "The mark around the stock's first price, and thin the same luck with nobody liquidated. What lies between is "
+    "the work of liquidations.",
+    "cascade": "A case is an account's liquidation. It counts as forced by others where their forced trades of the same ticker "
+    "and side came before it in its wave, the mark had moved on since, and the market without liquidations did not get there "
+    "within the hour.",
+    "contagion": "On the diagonal an account's heaviest position was closed; beside it, others of its positions.",
+    "deleveraging": "Each position that was reduced to cover somebody else's loss, as it stood before.",
+    "steadiness": "How much one funding rate says about a later one.",
+    "awakening": "From the stock's first price on; asleep, there is nothing to be beside.",
 }
 
 WORDS = (
@@ -112,6 +122,9 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
         _section("The numbers", _numbers(run)),
         _section("How large this market was", _regime(run)),
         _section("Who was liquidated", _liquidations(run)),
+        _section("How liquidations spread", _told(cascade_report.spread(run))),
+        _section("What the gap left to be known", _told(cascade_report.gap(run))),
+        _section("How steady funding and basis were", _told(cascade_report.steadiness(run))),
         *(_section("The same luck, one thing changed", _controls(run)) for _ in [1] if run.summary.get("controls")),
         _section("More pictures", "".join(_picture(name, pictures[name]) for name in have if name not in FIRST)),
         _section("What differs from the venue's own rules", _differences(run)),
@@ -187,6 +200,15 @@ def _table(head: Cells, rows: Iterable[Cells], numeric: Iterable[int] = ()) -> s
 
     body = "".join(row(cells, "td") for cells in rows)
     return f'<div class="wide"><table>{row(head, "th") if head else ""}{body}</table></div>' if body else ""
+
+
+def _told(told: cascade_report.Told) -> str:
+    """Sentences and tables; numbers stand to the right."""
+    body = "".join(f"<p>{escape(sentence)}</p>" for sentence in told.sentences)
+    for head, rows in told.tables:
+        last = 1 if not head else len(head) - 1
+        body += _table(head, rows, numeric=range(1, last + 1))
+    return body
 
 
 def _png(run: Run, name: str) -> bytes:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.experiments.figures import dollars, listed
+from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.metrics.gaps import maintenance_uusd
 from offhours.sim.hours import format_new_york
-from offhours.sim.market import accounts, book, clock, funding, liquidation, margin, oracle, positions
+from offhours.sim.market import accounts, book, clock, funding, liquidation, margin, matching, oracle, positions
 from offhours.sim.rules import Mistake
 
 if TYPE_CHECKING:
@@ -197,20 +198,16 @@ def broken_hedge(run: Run) -> int:
     rows = run.exact_rows()
     cuts, trades = rows.get("deleverages"), rows.get("trades")
     if cuts is not None and len(cuts):
-        hedged = cuts[np.sign(cuts["lots"]) * np.sign(cuts["token_ushares"]) < 0]
+        hedged = cuts[of_hedges(cuts)]
         if len(hedged):
             ids, place = np.unique(hedged["account"], return_inverse=True)
             return int(ids[int(np.bincount(place, weights=hedged["value_uusd"].astype(float)).argmax())])
-    if trades is not None and len(trades) and (trades["repair"] == _TAKEN_LEG).any():
-        own = trades[trades["repair"] == _TAKEN_LEG]
+    if trades is not None and (trades["repair"] == matching.TAKEN_LEG).any():
+        own = trades[trades["repair"] == matching.TAKEN_LEG]
         who = np.where(own["aggressor"] > 0, own["buyer"], own["seller"])
         ids, place = np.unique(who, return_inverse=True)
         return int(ids[int(np.bincount(place, weights=(own["price_ticks"] * own["size_lots"]).astype(float)).argmax())])
     raise Mistake(run.scenario.name, "--broken-hedge", "", "no hedge was broken in this run")
-
-
-_TAKEN_LEG = 2
-"""The code of a repair whose other leg was taken away, in the table of trades."""
 
 
 def tell(run: Run, account: int, progress: Progress | None = None, cached: bool = True) -> Story:
@@ -355,7 +352,7 @@ def clock_text(us: int, seconds: bool = True) -> str:
 def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
     from offhours.experiments.summary import cascade_material
 
-    acts, cases, _, _ = cascade_material(run.exact_rows(), run.scenario.rules)
+    acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     mine = cases[cases["account"] == account]
     forms = run.scenario.rules[margin.margin_rules]["form"]
     own_acts = acts[acts["account"] == account]

@@ -6,7 +6,7 @@ Money is made of whole micro-dollars, so that what must sum does: shortfall = pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ import offhours
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import LEVERAGES, PHASES
 from offhours.sim.hours import format_new_york, format_new_york_short, new_york_date, previous_regular_close
-from offhours.sim.market import accounts, clock
+from offhours.sim.market import accounts, clock, matching
 from offhours.sim.market import funding as funding_room
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "refusals": solvency.refusals(after.refused - before.refused),
         "gap_alone": _gap_alone(measured),
         "gap_risk": _gap_risk(measured, usd(shortfall)),
-        "cascade": cascade(*cascade_material(measured.tables, measured.scenario.rules), len(tickers)),
+        "cascade": cascade(cascade_material(measured.tables, measured.scenario.rules), len(tickers)),
         "dominoes": None,
         "open_interest_by_leverage_usd": _by_leverage(measured),
         "liquidated_within_90_s_of_first_price": _after_first_price(measured, headline),
@@ -224,33 +224,61 @@ def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | Non
     }
 
 
-def cascade_material(tables: Mapping[str, Any], rules: Any) -> tuple[Any, Any, Any, Any]:
-    """Forced trades, cases, cuts (None: no such table) and the micro-dollars of a tick x lot by ticker, of exact tables."""
+class Material(NamedTuple):
+    """What a cascade is told from."""
+
+    acts: Any
+    """Forced trades and takeovers."""
+    cases: Any
+    cuts: Any
+    """What ADL closed; None where it closed nothing."""
+    unit_uusd: Any
+    """Micro-dollars of a tick x lot, by ticker."""
+    repairs: Any
+    """Trades of orders that evened out a hedge whose other leg was taken."""
+
+
+def cascade_material(tables: Mapping[str, Any], rules: Any) -> Material:
+    """The material of a run's exact tables."""
     books = rules[_book_rules()]
     acts = cascades.acts_of(tables["liquidations"])
     cases = cascades.cases_of(acts, tables.get("cases"), books["tick_uusd"][0::2] / 1e6)
-    unit_uusd = books["tick_uusd"][0::2] * books["lot_ushares"][0::2] // 10**6
-    return acts, cases, tables.get("deleverages"), unit_uusd
+    unit_uusd = books["tick_uusd"] * books["lot_ushares"] // 10**6
+    trades = tables["trades"]
+    repairs = trades[trades["repair"] == matching.TAKEN_LEG]
+    repairs_uusd = repairs["price_ticks"] * repairs["size_lots"] * unit_uusd[repairs["book"]]
+    who = np.where(repairs["aggressor"] > 0, repairs["buyer"], repairs["seller"])
+    return Material(
+        acts, cases, tables.get("deleverages"), unit_uusd[0::2], (who, repairs_uusd) if len(trades) else None
+    )
 
 
 WAVES_TOLD = 12
 
 
-def cascade(acts: Any, cases: Any, cuts: Any, unit_uusd: Any, tickers: int, calm: Mapping[int, cascades.Path] | None = None) -> dict[str, Any]:  # fmt: skip
+def cascade(material: Material, tickers: int, calm: Mapping[int, cascades.Path] | None = None) -> dict[str, Any]:
     """How liquidations spread; `calm` holds the paths of the same luck without liquidations, where that was run."""
-    forcing = cascades.force(cases, acts, calm)
+    acts, cases, cuts, unit_uusd, repairs = material
     waves = cascades.waves_table(acts, cases, cuts)
     largest = sorted(
         sorted(waves, key=lambda wave: -wave["liquidated_usd"])[:WAVES_TOLD], key=lambda wave: wave["first_us"]
     )
     spread = cascades.contagion(cases, acts, tickers)
     after = None if cuts is None else cascades.first_after_s(acts, cuts)
+    forced_uusd = int(np.abs(acts["value_uusd"]).sum())
+    repaired_uusd = None if repairs is None else int(repairs[1].sum())
+    share = None if repaired_uusd is None or not forced_uusd else repaired_uusd / (repaired_uusd + forced_uusd)
+    lost_legs = set() if repairs is None else {int(account) for account in repairs[0]}
+    if cuts is not None:
+        lost_legs |= {int(account) for account in cuts["account"][cascades.of_hedges(cuts)]}
     return {
         "waves": len(waves),
         "largest_waves": [{"first_utc": utc(wave.pop("first_us")), **wave} for wave in largest],
-        "branching": cascades.branching(forcing),
+        "branching": cascades.branching(cascades.force(cases, acts, calm), share),
         "contagion_usd": spread.tolist(),
         "contagion_share": cascades.spread_share(spread),
+        "hedges_broken": len(lost_legs),
+        "repaired_usd": None if repaired_uusd is None else usd(repaired_uusd),
         "first_adl_after_s": None if after is None else after[0],
         "forced_trades_before_adl": None if after is None else after[1],
         "deleveraging": None if cuts is None else cascades.deleveraging(acts, cuts, unit_uusd),
@@ -279,7 +307,7 @@ def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Mea
     for number in range(len(scenario.tickers)):
         own = bars[bars["ticker"] == number]
         paths[number] = cascades.Path(own["time_us"], own["mark_ticks"] * tick_usd[number], own["index_usd"])
-    found = {"cascade": cascade(*cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
+    found = {"cascade": cascade(cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
     first, headline = summary["first_price"], scenario.tickers.index(scenario.headline)
     if first is None or first["close_usd"] is None:
         return found

@@ -357,6 +357,11 @@ def gini(values: Array) -> float | None:
     return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * total))
 
 
+def of_hedges(cuts: Array) -> Array:
+    """Whether each cut took a leg of a hedge: its account held tokens of the ticker the other way."""
+    return np.asarray(np.sign(cuts["lots"]) * np.sign(cuts["token_ushares"]) < 0)
+
+
 def taken_uusd(cuts: Array, unit_uusd: Array) -> Array:
     """What each cut took at the mark: dollars between the mark and its price, to the reduced account's loss (micro)."""
     at_mark = cuts["lots"] * cuts["mark_ticks"] * unit_uusd[cuts["ticker"]]
@@ -392,7 +397,7 @@ def deleveraging(liquidations: Array, cuts: Array, unit_uusd: Array) -> dict[str
     size = np.abs(cuts["lots"] * cuts["mark_ticks"] * unit_uusd[cuts["ticker"]])
     share = size / np.maximum(1, cuts["notional_uusd"])
     by_account = np.bincount(np.unique(cuts["account"], return_inverse=True)[1], weights=np.abs(cuts["value_uusd"]))
-    hedged = np.sign(cuts["lots"]) * np.sign(cuts["token_ushares"]) < 0
+    hedged = of_hedges(cuts)
     order = np.argsort(cuts["time_us"], kind="stable")
     cuts, taken = cuts[order], taken[order]
     waves = wave_numbers(cuts["time_us"])

@@ -31,6 +31,7 @@ def stability(events: Array, ticker: int, rules: Array) -> dict[str, Any]:
     return {
         "mean_bp": mean_bp,
         "std_bp": float(hourly_bp.std(ddof=1)) if n > 1 else None,
+        "variance_bp2": float(hourly_bp.var(ddof=1)) if n > 1 else None,
         "skew": float((moved**3).mean()) if moved is not None and n > 2 else None,
         "excess_kurtosis": float((moved**4).mean() - 3.0) if moved is not None and n > 3 else None,
         "acf": {str(lag): autocorrelation(hourly_bp, lag) for lag in LAGS},

@@ -51,7 +51,7 @@ def says_why(knob: Knob) -> bool:
 
 def is_dated(document: str) -> bool:
     """Whether a document has a name and a year, or a day."""
-    return bool(re.search(r"[A-Z][a-z]+|\w/\w", document) and re.search(r"\b20[12]\d(-\d\d-\d\d)?\b", document))
+    return bool(re.search(r"[A-Z]\w+|\w/\w", document) and re.search(r"\b20[12]\d(-\d\d-\d\d)?\b", document))
 
 
 def finding(knob: Knob, beside: set[str]) -> str:

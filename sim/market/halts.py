@@ -50,10 +50,10 @@ LEVEL_1_PPB, LEVEL_2_PPB, LEVEL_3_PPB = 70_000_000, 130_000_000, 200_000_000
 class HaltRules:
     """One row per ticker."""
 
-    breaker: A[int, Knob("no", "flag", "no", "yes", "whether the ticker stands for the market and its fall halts all stocks", basis="rule: NYSE Rule 7.12 looks at the S&P 500 alone; the file of SPYx says yes; a switch has no half; twice means nothing")]  # fmt: skip
-    halt_us: A[int, Knob("15 min", "us", "1 s", "6 h", "length of a halt of levels 1 and 2", basis="rule: NYSE Rule 7.12")]  # fmt: skip
-    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "50 %", "distance from its average of five minutes at which a stock is halted; none at 0 %", basis="rule: plan to address extraordinary market volatility (LULD): 5 % for tier 1, which each ticker's file says; without a tier none")]  # fmt: skip
-    pause_us: A[int, Knob("5 min", "us", "1 s", "6 h", "length of such a halt", basis="rule: plan to address extraordinary market volatility (LULD): five minutes")]  # fmt: skip
+    breaker: A[int, Knob("no", "flag", "no", "yes", "whether the ticker stands for the market and its fall halts all stocks", basis="rule: NYSE Rule 7.12, permanent since 2022, looks at the S&P 500 alone; the file of SPYx says yes; a switch has no half; twice means nothing")]  # fmt: skip
+    halt_us: A[int, Knob("15 min", "us", "1 s", "6 h", "length of a halt of levels 1 and 2", basis="rule: NYSE Rule 7.12, permanent since 2022")]  # fmt: skip
+    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "50 %", "distance from its average of five minutes at which a stock is halted; none at 0 %", basis="rule: Plan to Address Extraordinary Market Volatility (LULD), permanent since 2019: 5 % for tier 1, which each ticker's file says; without a tier none")]  # fmt: skip
+    pause_us: A[int, Knob("5 min", "us", "1 s", "6 h", "length of such a halt", basis="rule: Plan to Address Extraordinary Market Volatility (LULD), permanent since 2019: five minutes")]  # fmt: skip
 
 
 class Halt:

@@ -384,6 +384,14 @@ def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier
 
 
 FLAT = (Tier(0, 50_000_000, 25_000_000),)
+FLAT20 = (
+    *FLAT,
+    Tier(10**12, 100_000_000, 50_000_000),
+    Tier(10**13, 200_000_000, 100_000_000),
+    Tier(2 * 10**13, 300_000_000, 150_000_000),
+    Tier(6 * 10**13, 500_000_000, 250_000_000),
+)
+"""Of no venue: 20x for everybody up to $1M, to stand beside a venue's own class; above as Kraken's class A from its third level."""
 
 
 # One value -----------------------------------------------------------------------------------------------------------
@@ -496,7 +504,7 @@ def resolve(
         document = assets(ticker)
         asset_layer |= read_layer(document, "asset", f"{ticker}.toml", known_tickers, ticker=ticker, sections=sections)
     layers += [asset_layer, scenario or {}, changes or {}]
-    schedule = {"flat": FLAT, **read_classes(venue.document, venue.file), **(classes or {})}
+    schedule = {"flat": FLAT, "flat20": FLAT20, **read_classes(venue.document, venue.file), **(classes or {})}
     return _Resolution(venue, tuple(tickers_used), layers, schedule, sections).rules()
 
 

@@ -15,7 +15,7 @@ FUND-9  By a knob the premium counts only beyond a dead band: max(band, premium)
 FUND-10 By a knob a rate is paid in one sum when its interval ends, on index or mark of that moment: in the interval after the one
         it was made in (BitMEX), or at once (Binance, Hyperliquid, dYdX v4).
 FUND-11 By a knob a rate at its cap shortens the next interval, to an hour (Bybit) or to half of it (OKX: 8, 4, 2, 1 hours); one
-        below its cap brings the full interval back.
+        below its cap brings the full interval back. Interest is of the interval's length.
 """
 
 from __future__ import annotations
@@ -366,7 +366,8 @@ def make_rate(world: World, ticker: int) -> None:
     # A shortened interval has fewer minutes, and asks for as large a share of them.
     if f.samples * rules.interval_us >= rules.samples_min * f.interval_us:
         average = trimmed_mean(world, ticker * SAMPLES, f.samples, rules.kept_ppb)
-        f.rate_ppb = rate_of(rules.form, average, rules.interest_ppb, rules.band_ppb, rules.scale_ppb, rules.divisor, rules.cap_ppb)  # fmt: skip
+        interest_ppb = toward_zero(rules.interest_ppb * (f.interval_us // HOUR_US), rules.interval_us // HOUR_US)
+        f.rate_ppb = rate_of(rules.form, average, interest_ppb, rules.band_ppb, rules.scale_ppb, rules.divisor, rules.cap_ppb)  # fmt: skip
     f.samples = 0
 
 

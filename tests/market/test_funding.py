@@ -336,6 +336,17 @@ def test_a_market_at_its_cap_is_paid_every_hour() -> None:
     assert (rates(sim)["rate_ppb"] == 2_500_000).all()
 
 
+def test_interest_is_of_the_length_of_the_interval() -> None:
+    """FUND-11: Bybit's 0.03 % / (24 / interval): 0.01 % per 8 h are 0.00125 % in an interval of one hour."""
+    knobs = {**EIGHT_HOURS, **choice("form", "clamp"), (funding.funding_rules, "interest_ppb"): 100_000, (funding.funding_rules, "band_ppb"): 500_000}  # fmt: skip
+    for hours, expected in ((8, 100_000), (1, 12_500)):
+        sim = quoted(9_990, 10_010, {**knobs, (funding.funding_rules, "samples_min"): 1})
+        row(sim)["interval_us"] = hours * HOUR
+        # The first full hour is 15:00 UTC, the first full eight end at 16:00.
+        go(sim, 30 * 60 if hours == 1 else 90 * 60)
+        assert row(sim)["rate_ppb"] == expected
+
+
 def test_what_is_wrong_with_an_interval_is_said_of_it() -> None:
     """FUND-4: three hours do not divide a day's eight; 61 samples do not fit into an hour."""
     for interval, least, column in ((3, 1, "interval_us"), (1, 61, "samples_min"), (8, 480, None)):

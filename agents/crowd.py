@@ -19,6 +19,7 @@ from offhours.agents import (
     noise,
     participant,
     retail,
+    visitor,
     wake,
 )
 from offhours.sim.chance import WAKE, person, uniform
@@ -35,6 +36,7 @@ POPULATIONS: Mapping[str, type] = {
     "informed": informed.Informed,
     "participant": participant.Participant,
     "liquidator": liquidator.Liquidator,
+    "visitor": visitor.Visitor,
     "holder": holder.Holder,
 }
 """Every population by name, with the class that declares its knobs and state."""
@@ -47,6 +49,7 @@ _CODES = {
     "informed": wake.INFORMED,
     "participant": wake.PARTICIPANT,
     "liquidator": wake.LIQUIDATOR,
+    "visitor": wake.VISITOR,
     "holder": wake.HOLDER,
 }
 TABLES: Mapping[str, Accessor] = {
@@ -57,6 +60,7 @@ TABLES: Mapping[str, Accessor] = {
     "informed": informed.informed,
     "participant": participant.participants,
     "liquidator": liquidator.liquidators,
+    "visitor": visitor.visitors,
     "holder": holder.holders,
 }
 """The table of each population, a row a member."""
@@ -81,6 +85,7 @@ CROWD = Block(
     participant.neutral_stocks,
     liquidator.liquidators,
     liquidator.inventories,
+    visitor.visitors,
     holder.holders,
 )
 
@@ -191,6 +196,7 @@ def _row_counts(groups: Sequence[GroupLike], t: int, total: int) -> dict[Accesso
         participant.neutral_stocks: count["participant"] * t,
         liquidator.liquidators: count["liquidator"],
         liquidator.inventories: count["liquidator"] * t,
+        visitor.visitors: count["visitor"],
         holder.holders: count["holder"],
     }
 

@@ -8,7 +8,7 @@ WAKE-3  The loop returns when it has a reason: the end, its budget, a log nearly
 
 from __future__ import annotations
 
-from offhours.agents import arbitrageur, holder, informed, liquidator, maker, noise, participant, retail
+from offhours.agents import arbitrageur, holder, informed, liquidator, maker, noise, participant, retail, visitor
 from offhours.agents.desk import NEVER, Agent, Group, agents, groups
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
@@ -18,7 +18,18 @@ from offhours.sim.market.step import bring
 
 __all__ = ["Agent", "Group", "begin", "leave", "queue", "reschedule", "run", "wake_at"]
 
-NOISE, RETAIL, MAKER, ARBITRAGEUR, INFORMED, PARTICIPANT, PYTHON, LIQUIDATOR, HOLDER = 0, 1, 2, 3, 4, 5, 6, 7, 8
+NOISE, RETAIL, MAKER, ARBITRAGEUR, INFORMED, PARTICIPANT, PYTHON, LIQUIDATOR, HOLDER, VISITOR = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+)
 
 _BITS = 20
 _AGENTS = 1 << _BITS
@@ -181,6 +192,8 @@ def decide(world: World, crowd: World, agent: int) -> int:
         next_us = informed.decide(world, crowd, agent, me.row)
     elif population == LIQUIDATOR:
         next_us = liquidator.decide(world, crowd, agent, me.row)
+    elif population == VISITOR:
+        next_us = visitor.decide(world, crowd, agent, me.row)
     elif population == HOLDER:
         next_us = clock(world)[0].now_us + holder.decide(crowd, me.row)
     else:

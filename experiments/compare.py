@@ -242,6 +242,10 @@ def _gaps(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
             f"gap {g.ticker} {units.write(g.from_us, 'instant')}": f"{units.write(g.change_ppb, 'ppb')}, "
             f"{units.write(g.surprise_ppb, 'ppb')} of it a surprise"
             for g in of.gaps
+        } | {
+            f"move {m.ticker} {units.write(m.from_us, 'instant')}": f"{units.write(m.change_ppb, 'ppb')} until "
+            f"{units.write(m.to_us, 'instant')}"
+            for m in of.moves
         }
 
     one, other = written(a), written(b)

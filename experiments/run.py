@@ -93,6 +93,7 @@ def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
         plans=scenario.plans() if scenario.gaps else None,
         earnings=scenario.releases() if scenario.earnings else None,
         halts=scenario.halt_rows() if scenario.halts else None,
+        moves=scenario.move_rows() if scenario.moves else None,
         replays=scenario.replays() if scenario.replay else None,
         log_trades=log_trades,
         always_open=scenario.always_open,
@@ -121,6 +122,8 @@ def warm_digest(scenario: Scenario, seed: int) -> str:
         [scenario.start_us, scenario.measure_from_us, scenario.end_us],
         [[g.ticker, g.from_us, g.to_us, g.change_ppb, g.surprise_ppb] for g in early],
         [[e.ticker, e.at_us] for e in scenario.earnings],
+        [[h.ticker, h.from_us, h.to_us] for h in scenario.halts],
+        [[m.ticker, m.from_us, m.to_us, m.change_ppb] for m in scenario.moves],
         [group.canonical() for group in scenario.groups],
         hashlib.sha256(scenario.replays().tobytes()).hexdigest() if scenario.replay else "",
     ]

@@ -22,6 +22,12 @@ It names a venue's rulebook, tickers, a stretch of New York time, what the stock
     to = "2026-03-09 09:30"
     change = "-8 %"
 
+    [[move]]                           # what it does at any other time, laid over its own movement
+    ticker = "TSLAx"
+    from = "2026-03-09 11:00"
+    to = "2026-03-09 11:20"
+    change = "-5 %"
+
     [[halt]]                           # when it may not trade though its exchange is open; "all" halts the whole market
     ticker = "TSLAx"
     from = "2026-03-09 11:00"
@@ -62,6 +68,7 @@ from offhours.agents.laws import Law, Values
 from offhours.experiments.positions import Handed, read_positions
 from offhours.sim import units
 from offhours.sim.chance import key_of
+from offhours.sim.curves import log
 from offhours.sim.declare import A, Knob, columns_of, spec_of
 from offhours.sim.hours import (
     DAY_US,
@@ -74,7 +81,7 @@ from offhours.sim.hours import (
     regular_opens,
     schedule,
 )
-from offhours.sim.market import halts
+from offhours.sim.market import halts, stock
 from offhours.sim.rules import (
     CLASS,
     LAYERS,
@@ -101,7 +108,7 @@ from offhours.sim.rules import (
     set_layer,
     tickers,
 )
-from offhours.sim.underlying import GivenGap, Release, closed_windows, earnings_rows, plan_rows, replay_rows
+from offhours.sim.underlying import PPB, GivenGap, Release, closed_windows, earnings_rows, plan_rows, replay_rows
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -213,6 +220,16 @@ class Gap:
     to_us: int
     change_ppb: int
     surprise_ppb: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """A given move of a ticker's stock from one instant to another, laid over its own movement."""
+
+    ticker: str
+    from_us: int
+    to_us: int
+    change_ppb: int
 
 
 @dataclass(frozen=True)
@@ -331,6 +348,7 @@ class Scenario:
     measure_from_us: int
     end_us: int
     gaps: tuple[Gap, ...]
+    moves: tuple[Move, ...]
     halts: tuple[Halt, ...]
     earnings: tuple[Release, ...]
     replay: Mapping[str, Path]
@@ -362,6 +380,7 @@ class Scenario:
             [[g.ticker, g.from_us, g.to_us, g.change_ppb, g.surprise_ppb] for g in self.gaps],
             [[e.ticker, e.at_us] for e in self.earnings],
             [[h.ticker, h.from_us, h.to_us] for h in self.halts],
+            [[m.ticker, m.from_us, m.to_us, m.change_ppb] for m in self.moves],
             [group.canonical() for group in self.groups],
         ]
         if self.positions is not None:
@@ -399,6 +418,14 @@ class Scenario:
     def releases(self) -> np.ndarray[Any, Any]:
         """The scheduled earnings as rows of the stock's release table."""
         return earnings_rows(self.earnings, self.tickers, self.file)
+
+    def move_rows(self) -> np.ndarray[Any, Any]:
+        """The given moves as rows of the stock's table of them."""
+        rows = np.zeros(len(self.moves), dtype=spec_of(stock.stock_moves).dtype)
+        for row, given in zip(rows, self.moves):
+            row["ticker"], row["from_us"], row["to_us"] = self.tickers.index(given.ticker), given.from_us, given.to_us
+            row["log_return"] = log(1.0 + given.change_ppb / PPB)
+        return rows
 
     def halt_rows(self) -> np.ndarray[Any, Any]:
         """The given halts as rows of the market's table of them."""
@@ -627,7 +654,7 @@ def _change(document: dict[str, Any], path: str, value: Any) -> bool:
         if first in ("start", "warm_up"):
             document.pop("warm_up" if first == "start" else "start", None)
         return True
-    for table, by in (("group", "name"), ("gap", "ticker")):
+    for table, by in (("group", "name"), ("gap", "ticker"), ("move", "ticker")):
         if first == table and rest:
             member, _, key = rest.partition(".")
             rows = document.get(table, [])
@@ -674,6 +701,7 @@ class _Reader:
             measure_from_us=measure_from_us,
             end_us=end_us,
             gaps=tuple(self.gap(row, used) for row in self.rows("gap")),
+            moves=tuple(self.move(row, used) for row in self.rows("move")),
             halts=tuple(self.halt(row, used) for row in self.rows("halt")),
             earnings=tuple(self.release(row, used) for row in self.rows("earnings")),
             replay=self.replay(used),
@@ -723,7 +751,7 @@ class _Reader:
 
     def check_keys(self) -> None:
         """Refuse what is neither a field nor a table of a scenario, nor a section of rules."""
-        tables = {"group", "gap", "halt", "earnings", "replay", "asset", "margin_class", "control", "sources"}
+        tables = {"group", "gap", "move", "halt", "earnings", "replay", "asset", "margin_class", "control", "sources"}
         sections = {section.split(".")[0] for section in SECTIONS}
         for key, value in self.document.items():
             if key not in FIELDS and key not in tables | sections:
@@ -833,6 +861,19 @@ class _Reader:
         if to_us <= from_us:
             raise Mistake(self.where("to", row), "gap.to", plain_text(row["to"]), "must be later than from")
         return Gap(ticker, from_us, to_us, **values)
+
+    def move(self, row: dict[str, Any], used: tuple[str, ...]) -> Move:
+        self.check_row(row, "move", {"ticker", "from", "to", "change"}, set())
+        ticker = plain_text(row["ticker"])
+        check_ticker(ticker, used, self.where("ticker", row), "move.ticker")
+        origin = Origin("scenario", self.where("change", row))
+        change = int(read_knob(_knob(_GAP, "change_ppb"), Given(plain_text(row["change"]), origin), "move.change"))
+        from_us, to_us = self.instant("from", row, "move"), self.instant("to", row, "move")
+        if to_us <= from_us:
+            raise Mistake(self.where("to", row), "move.to", plain_text(row["to"]), "must be later than from")
+        if from_us % SECOND_US or to_us % SECOND_US:
+            raise Mistake(self.file, "move", "", "begins and ends on full seconds")
+        return Move(ticker, from_us, to_us, change)
 
     def halt(self, row: dict[str, Any], used: tuple[str, ...]) -> Halt:
         self.check_row(row, "halt", {"ticker", "from", "to"}, set())

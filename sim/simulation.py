@@ -62,8 +62,8 @@ class Person:
 class Setup:
     """Everything a market is built from.
 
-    `rules` maps each rules table to its filled rows; `plans`, `earnings`, `halts` and `replays` are rows of the gap, halt and
-    stock rooms; `lanes` are (latency in us, messages that fit), the liquidation engine's first.
+    `rules` maps each rules table to its filled rows; `plans`, `earnings`, `halts`, `moves` and `replays` are rows of the gap,
+    halt and stock rooms; `lanes` are (latency in us, messages that fit), the liquidation engine's first.
     """
 
     tickers: tuple[str, ...]
@@ -78,6 +78,7 @@ class Setup:
     plans: np.ndarray[Any, Any] | None = None
     earnings: np.ndarray[Any, Any] | None = None
     halts: np.ndarray[Any, Any] | None = None
+    moves: np.ndarray[Any, Any] | None = None
     replays: np.ndarray[Any, Any] | None = None
     orders: int = 1 << 15
     stops: int = 1 << 10
@@ -226,6 +227,7 @@ def open_market(
         log_rows=setup.log_rows,
         halts=_count(setup.halts),
         collateral=_collateral(setup.rules),
+        moves=_count(setup.moves),
     )
     memory = Memory(MARKET, row_counts(size))
     blocks = (memory,) if crowd is None else (memory, Memory(*crowd))
@@ -261,12 +263,14 @@ def _write_stocks(memory: Memory, setup: Setup) -> None:
     memory[stock.stocks]["key"] = [key_of(ticker) for ticker in setup.tickers]
     memory[gap.stock_plans]["ticker"] = gap.NO_TICKER
     memory[gap.earnings]["ticker"] = gap.NO_TICKER
+    memory[stock.stock_moves]["ticker"] = gap.NO_TICKER
     memory[halts.given_halts]["ticker"] = halts.NO_HALT
     memory[halts.halts]["never"] = int(setup.always_open)
     for accessor, rows in (
         (gap.stock_plans, setup.plans),
         (gap.earnings, setup.earnings),
         (halts.given_halts, setup.halts),
+        (stock.stock_moves, setup.moves),
         (stock.stock_replays, setup.replays),
     ):
         if rows is not None:

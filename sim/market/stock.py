@@ -9,6 +9,8 @@ STOCK-4  The broker buys at the bid and sells at the ask, plus temporary impact 
          there is a quote. Impact is paid by who trades and leaves no trace in the value: the stock is far larger than this market.
 STOCK-5  Nobody sells shares that he does not hold, nor spends more than his dollars at the broker.
 STOCK-6  A ticker may replay given prices instead: its value at a second is the last price at or before it.
+STOCK-7  A move may be given from one instant to another at any hour: it is laid over what the value does otherwise, evenly in the
+         logarithm, and stays. It is nobody's news before it begins.
 """
 
 from __future__ import annotations
@@ -100,6 +102,15 @@ class StockReplay:
     price_usd: A[float, Column("f8", "usd", "value of a share")]
 
 
+class StockMove:
+    """One row a given move (STOCK-7)."""
+
+    ticker: A[int, Column("i8", "ticker", "whose value moves, or NO_TICKER")]
+    from_us: A[int, Column("i8", "us", "from when")]
+    to_us: A[int, Column("i8", "us", "until when")]
+    log_return: A[float, Column("f8", "", "logarithm of the value at the end over what it would have been")]
+
+
 class FirstPrice:
     """One row a first quote after a time without one (STOCK-3)."""
 
@@ -114,6 +125,7 @@ class FirstPrice:
 stock_rules = table(StockRules)
 stocks = table(Stock)
 stock_replays = table(StockReplay)
+stock_moves = table(StockMove)
 first_prices = table(FirstPrice, recorded=True)
 
 
@@ -220,9 +232,12 @@ def move(world: World, ticker: int, market: float) -> None:
         return
     own = normal(clock(world)[0].seed, LATENT, exposures(world)[ticker].key, w.grid_us // SECOND_US)
     shake = s.noise_market * market + s.noise_own * own
+    drift = given_drift(world, ticker, w.grid_us)
+    s.log_usd += drift
     if w.kind == SESSION:
         s.log_usd += shake
     else:
+        s.aim_log += drift
         _jump(world, ticker)
         if w.share >= 1.0:
             s.log_usd = s.aim_log + s.surprise
@@ -232,6 +247,17 @@ def move(world: World, ticker: int, market: float) -> None:
     if w.grid_us >= s.release_us:
         _report(world, ticker)
     s.value_usd = exp(s.log_usd)
+
+
+@kernel
+def given_drift(world: World, ticker: int, now_us: int) -> float:
+    """Log return of a ticker in the second that ends at an instant, by the moves that are given (STOCK-7)."""
+    drift = 0.0
+    for row in range(len(stock_moves(world))):
+        given = stock_moves(world)[row]
+        if given.ticker == ticker and given.from_us < now_us <= given.to_us:
+            drift += given.log_return * (SECOND_US / (given.to_us - given.from_us))
+    return drift
 
 
 @kernel

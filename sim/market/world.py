@@ -64,6 +64,7 @@ MARKET = Block(
     stock.stock_rules,
     stock.stocks,
     stock.stock_replays,
+    stock.stock_moves,
     gap.gap_rules,
     gap.stock_plans,
     gap.earnings,
@@ -147,6 +148,7 @@ class Size(NamedTuple):
     log_rows: int
     halts: int = 1
     collateral: int = 0
+    moves: int = 1
 
 
 def row_counts(size: Size) -> dict[Accessor, int]:
@@ -181,6 +183,7 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         stock.stock_rules: t,
         stock.stocks: t,
         stock.stock_replays: size.replays,
+        stock.stock_moves: size.moves,
         gap.gap_rules: 1,
         gap.stock_plans: size.plans,
         gap.earnings: size.earnings,

@@ -14,7 +14,7 @@ from offhours.sim.market import book, flight, oracle, stock
 from plain import peopled as p
 
 AGENTS = Path(desk.__file__).parent
-POPULATIONS = ("maker", "retail", "noise", "arbitrageur", "liquidator", "informed", "participant")
+POPULATIONS = ("maker", "retail", "noise", "arbitrageur", "liquidator", "informed", "participant", "visitor")
 ISOLATED = 'mode = "isolated"'
 
 

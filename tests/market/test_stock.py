@@ -314,3 +314,17 @@ def test_the_same_bits_uncompiled() -> None:
     environment = {**os.environ, "OFFHOURS_COMPILE": "0"}
     plain = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert plain.stdout.strip() == tiny_run()
+
+
+def test_a_given_move_is_laid_over_what_the_value_does_otherwise() -> None:
+    """STOCK-7. On the same luck a value is the factor times what it would have been, from the move's end on and not before its
+    beginning; half of the logarithm is there half-way. Others do not notice. It stays over the week-end, and after the open."""
+    begin, end = CLOSE - 30 * SECOND, CLOSE + 30 * SECOND
+    plain, moved = (market({"AAAx": 0.6, "BBBx": 0.6}) for _ in range(2))
+    moved[stock.stock_moves][0] = (0, begin, end, log(0.85))
+    for at_us, factor in ((begin, 1.0), (CLOSE, 0.85**0.5), (end, 0.85), (DAWN, 0.85), (OPEN + HOUR, 0.85)):
+        for memory in (plain, moved):
+            go(memory, at_us)
+        one, other = plain[stock.stocks]["value_usd"], moved[stock.stocks]["value_usd"]
+        assert other[0] == pytest.approx(factor * one[0], rel=1e-9)
+        assert other[1] == one[1]

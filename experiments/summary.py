@@ -288,8 +288,8 @@ def cascade(material: Material, tickers: int, calm: Mapping[int, cascades.Path] 
 def calm_table(calm: Measured) -> dict[str, Any]:
     """Prices of a market in which nobody was liquidated, as the table of that name."""
     bars = calm.tables["bars"]
-    tick_usd = calm.after.tick_uusd[bars["ticker"]] / 1e6
-    mark_usd, perp_usd = bars["mark_ticks"] * tick_usd, basis.mid_usd(bars, "perp", tick_usd)
+    tick_uusd = calm.after.tick_uusd[bars["ticker"]]
+    mark_usd, perp_usd = bars["mark_ticks"] * tick_uusd / 1e6, basis.mid_usd(bars, "perp", tick_uusd / 1e6)
     return {
         "time_utc": bars["time_us"].astype("datetime64[us]"),
         "ticker": np.array(calm.scenario.tickers, dtype=object)[bars["ticker"]],

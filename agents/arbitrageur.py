@@ -28,9 +28,9 @@ from offhours.agents.desk import (
     agents,
     best_usd,
     broker_dollars,
+    coming_funding,
     deposit,
     fund_bucket,
-    funding_divisor,
     funding_rate,
     gross_usd,
     in_liquidation,
@@ -269,7 +269,7 @@ def expected_gain(world: World, crowd: World, row: int, ticker: int) -> float:
     """
     me = arbitrageurs(crowd)[row]
     basis = premium(world, ticker)
-    hourly = 0.5 * funding_rate(world, ticker) + 0.5 * basis / funding_divisor(world, ticker)
+    hourly = 0.5 * funding_rate(world, ticker) + 0.5 * coming_funding(world, ticker)
     return hourly * me.horizon_hours + me.converging * basis
 
 

@@ -149,12 +149,6 @@ def premium(world: World, ticker: int) -> float:
 
 
 @kernel
-def funding_divisor(world: World, ticker: int) -> float:
-    """What the venue divides an average premium by."""
-    return float(funding.funding_rules(world)[ticker].divisor)
-
-
-@kernel
 def taker_fee(world: World, ticker: int, which: int) -> float:
     """Fee of an order that trades at once on the PERP or TOKEN book, as a share of its value."""
     return fees.fee_rules(world)[2 * ticker + which].taker_ppb / 1.0e9

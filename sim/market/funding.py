@@ -279,11 +279,11 @@ def sample(world: World, ticker: int) -> None:
 
 @kernel
 def coming_ppb(world: World, ticker: int) -> int:
-    """The rate that the premium of now would make, ppb per interval, if it stood for the whole of one."""
+    """The rate that the premium of now, or the last one known, would make if it stood for a whole interval; ppb."""
     premium = premium_now(world, ticker)
-    rules = funding_rules(world)[ticker]
     if premium == NO_PREMIUM:
-        return fundings(world)[ticker].rate_ppb
+        premium = oracles(world)[ticker].premium_ppb
+    rules = funding_rules(world)[ticker]
     return rate_of(rules.form, premium, rules.interest_ppb, rules.band_ppb, rules.scale_ppb, rules.divisor, rules.cap_ppb)  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def expected(sim: Any) -> tuple[float, float]:
     """What a dollar of the pair should bring, and what the round trip costs, by hand."""
     rate = desk.funding_rate(sim.world, 0)
     premium = desk.premium(sim.world, 0)
-    gain = 48 * (rate + premium / desk.funding_divisor(sim.world, 0)) / 2 + 0.5 * premium
+    gain = 48 * (rate + desk.coming_funding(sim.world, 0)) / 2 + 0.5 * premium
     cost = 4 * 0.0005 + 0.0002
     for which in (desk.PERP, desk.TOKEN):
         bid, ask = p.best_usd(sim, which)

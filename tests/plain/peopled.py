@@ -66,8 +66,8 @@ mean_sleep = "1h"
 
 
 def scenario(*parts: str, changes: Mapping[str, Any] | None = None) -> Scenario:
-    """A scenario of one ticker from its parts: when, and which groups."""
-    return read_scenario(TOP + "\n".join(parts), changes=changes)
+    """A scenario of one ticker from its parts: when, and which groups. No jump of its price halts it unless told otherwise."""
+    return read_scenario(TOP + "\n".join(parts), changes={"stock.halt.band": "0 %", **(changes or {})})
 
 
 def setup(of: Scenario, seed: int = 7, **more: Any) -> Setup:

@@ -176,8 +176,11 @@ def stock_usd(world: World, ticker: int) -> float:
 def news_variance(world: World, ticker: int) -> float:
     """Variance of a stock's log return since its regular close by the information clock; 0 in a session.
 
-    It says how much news the closed hours have brought on average, which everybody knows, not which.
+    It says how much news the closed hours have brought on average, which everybody knows, not which. While a stock is
+    halted in a session it is a day's: that is what a halt says.
     """
+    if stock_open(world, ticker) == 0 and (phase(world) == REGULAR or phase(world) == HALTED):
+        return gap.halted_variance(world, ticker)
     return gap.expected_variance(world, ticker)
 
 

@@ -212,6 +212,13 @@ def expected_variance(world: World, ticker: int) -> float:
 
 
 @kernel
+def halted_variance(world: World, ticker: int) -> float:
+    """Variance of a ticker's log return that a halt stands for: a trading day's. Nobody halts a stock for less."""
+    daily_sd = exposures(world)[ticker].daily_sd
+    return daily_sd * daily_sd
+
+
+@kernel
 def expose(world: World, ticker: int, key: int, daily_sd: float, loading: float) -> None:
     """Write what the law needs to know of a ticker when the market is built."""
     assert daily_sd >= 0.0 and -1.0 < loading < 1.0

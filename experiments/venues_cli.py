@@ -286,7 +286,7 @@ def check_command(
             calculator.chosen(question, name, ticker)
         except rules.Mistake:
             continue
-        answers[question] = calculator.example(question, name, ticker)
+        answers[question] = calculator.example(question, name, ticker, by_knobs=True)
     sourced, assumed = counted(book.document)
     if as_json:
         shown = {question: answer.to_json() for question, answer in answers.items()}

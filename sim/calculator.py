@@ -47,7 +47,8 @@ MEANINGS: dict[str, str] = {
     "maintenance": "maintenance margin rate",
     "initial": "initial margin rate",
     "amount": "maintenance amount (deduction) of the tier",
-    "balance": "wallet or quote balance",
+    "balance": "quote balance of the account",
+    "wallet": "balance of the wallet",
     "equity": "what the account is worth at the price",
     "others_maintenance": "maintenance margin of the other positions",
     "others_notional": "net notional of the other positions, shorts negative",
@@ -196,7 +197,7 @@ MEANINGS: dict[str, str] = {
 
 EXAMPLES: dict[str, str] = {
     "side": "long", "entry": "250", "price": "250", "size": "100", "signed_size": "100", "leverage": "10x",
-    "leverage_max": "20x", "maintenance": "2.5 %", "initial": "5 %", "balance": "-22000", "equity": "2500",
+    "leverage_max": "20x", "maintenance": "2.5 %", "initial": "5 %", "balance": "-22000", "wallet": "2500", "equity": "2500",
     "margin": "2", "contracts": "5000", "notional": "25000", "tiers": "0:5%:2.5%, 10k:10%:5%, 250k:20%:10%",
     "slope": "0.0005 %", "open_interest": "30M", "lower": "20M", "upper": "50M", "slippage": "10 %", "risk": "15 %",
     "edge": "10000", "rate": "0.01 %", "rate_below": "0.005 %", "threshold": "25 %", "collateral": "2500", "tier": "3",
@@ -522,8 +523,8 @@ def ask(question: str, venue: str | None = None, *, ticker: str = "TSLAx", **giv
     question = question.replace("_", "-")
     if question not in FORMS:
         raise Mistake("calc", "", question, f"there is no question '{question}'{nearest(question, FORMS)}")
-    form, defaults = chosen(question, venue, ticker)
     named = {name.replace("-", "_"): value for name, value in given.items()}
+    form, defaults = _fitting(choices(question, venue, ticker), set(named))
     known = [item.name for item in form.inputs]
     for name in named:
         if name not in known:
@@ -583,34 +584,65 @@ def _filled(formula: str, values: Mapping[str, Value]) -> str:
     return re.sub(r"\((\(-[\d.]+\))\)", r"\1", filled)
 
 
-def example(question: str, venue: str | None = None, ticker: str = "TSLAx") -> Answer:
-    """A form at work on made-up numbers; what the rulebook says comes from it."""
-    form, defaults = chosen(question, venue, ticker)
-    needed = [item.name for item in form.inputs if item.default is None and item.name not in defaults]
+def example(question: str, venue: str | None = None, ticker: str = "TSLAx", *, by_knobs: bool = False) -> Answer:
+    """A form at work on made-up numbers; what the rulebook says comes from it.
+
+    With `by_knobs` it is the form that a rulebook's knobs amount to, where there is one besides the venue's own.
+    """
+    form, defaults = choices(question, venue, ticker)[-1 if by_knobs else 0]
+    needed = [i.name for i in form.inputs if i.name not in defaults and (i.default is None or i.name == "size")]
     return ask(question, venue, ticker=ticker, **{name: EXAMPLES[name] for name in needed})
 
 
-def chosen(question: str, venue: str | None, ticker: str = "TSLAx") -> tuple[Form, dict[str, tuple[object, str]]]:
-    """The form a venue uses for a question, and what its rulebook says of the form's inputs, with the origin of each."""
+Choice = tuple["Form", dict[str, tuple[object, str]]]
+"""A form, and what a rulebook says of its inputs, each with its origin."""
+
+
+def _fitting(choices: list[Choice], named: set[str]) -> Choice:
+    """The first form that these inputs are enough for; else the one that knows most of them."""
+
+    def missing(choice: Choice) -> tuple[int, int]:
+        form, defaults = choice
+        known = {item.name for item in form.inputs}
+        needed = {item.name for item in form.inputs if item.default is None} - named - set(defaults)
+        return len(named - known), len(needed)
+
+    for choice in choices:
+        if missing(choice) == (0, 0):
+            return choice
+    return min(choices, key=missing)
+
+
+def chosen(question: str, venue: str | None, ticker: str = "TSLAx") -> Choice:
+    """The form a venue is first asked by for a question."""
+    return choices(question, venue, ticker)[0]
+
+
+def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Choice]:
+    """The forms a venue has for a question: the one of its name, then the one that its rulebook's knobs amount to."""
     forms = FORMS[question]
     if venue is None:
-        return next(iter(forms.values())), {}
+        return [(next(iter(forms.values())), {})]
     if not venue.endswith(".toml") and venue not in rules.venues():
         if venue in forms:
-            return forms[venue], {}
+            return [(forms[venue], {})]
         everyone = {*forms, *rules.venues()}
         allowed = f"no form '{venue}'; there are {', '.join(forms)}{nearest(venue, everyone)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
     book = rules.read_venue(venue)
     said = book.document.get("calculator", {}).get(question, {})
     entry = said if isinstance(said, Mapping) else {"form": said}
-    name = str(entry.get("form", book.name))
-    if name not in forms and "form" not in entry:
-        name = _derived(book, question, ticker)
-    if name not in forms:
-        allowed = f"{book.title} has no form here; there are {', '.join(forms)}{nearest(name, forms)}"
-        raise Mistake(f"calc {question}", "", venue, allowed)
-    return forms[name], _from_book(book, entry, forms[name], ticker)
+    named = str(entry.get("form", book.name))
+    if "form" in entry and named not in forms:
+        allowed = f"{book.title} names no form of {question}; there are {', '.join(forms)}{nearest(named, forms)}"
+        raise Mistake(book.file, f"calculator.{question}", named, allowed)
+    names = [named] if "form" in entry else [named, _derived(book, question, ticker)]
+    found = [
+        (forms[name], _from_book(book, entry, forms[name], ticker)) for name in dict.fromkeys(names) if name in forms
+    ]
+    if not found:
+        raise Mistake(f"calc {question}", "", venue, f"{book.title} has no form here; there are {', '.join(forms)}")
+    return found
 
 
 _ALIKE = {
@@ -821,8 +853,8 @@ _form(
     tiers="tiers", whole="perp.margin.form",
 )  # fmt: skip
 _form(
-    "liquidation-price", "binance", "Binance FAQ: liquidation price of USD-M futures", "side side; balance money; size size; entry price; maintenance rate; amount money = 0; others_maintenance money = 0; others_pnl money = 0",
-    _step("price", "price", "(balance - others_maintenance + others_pnl + amount - side * size * entry) / (size * maintenance - side * size)", margin.wallet_liquidation_price, "side balance size entry maintenance amount others_maintenance others_pnl"),
+    "liquidation-price", "binance", "Binance FAQ: liquidation price of USD-M futures", "side side; wallet money; size size; entry price; maintenance rate; amount money = 0; others_maintenance money = 0; others_pnl money = 0",
+    _step("price", "price", "(wallet - others_maintenance + others_pnl + amount - side * size * entry) / (size * maintenance - side * size)", margin.wallet_liquidation_price, "side wallet size entry maintenance amount others_maintenance others_pnl"),
 )  # fmt: skip
 for _name, _source in (
     ("okx", "OKX, isolated margin of linear swaps, as freqtrade computes it"),
@@ -849,7 +881,6 @@ _form(
 for _name, _source in (
     ("hyperliquid", "Hyperliquid documentation: liquidations"),
     ("trade-xyz", "trade.xyz documentation: HIP-3 markets liquidate as Hyperliquid does"),
-    ("hyperliquid-hip3", "Hyperliquid documentation: liquidations; HIP-3 markets"),
     ("lighter", "Lighter documentation: below the maintenance margin fraction; where equity is maintenance margin"),
 ):
     _form(
@@ -1329,17 +1360,13 @@ _form(
     "index", "phemex", "Phemex: without the highest and the lowest source", "sources price*",
     _step("index", "price", "look up: mean without the highest and the lowest", oracle.trimmed_of_ends, "sources"),
 )  # fmt: skip
-for _name, _source in (
-    ("trade-xyz", "trade.xyz, internal oracle while the stock is closed (ORC-7)"),
-    ("hyperliquid-hip3", "trade.xyz, internal oracle while the stock is closed (ORC-7)"),
-):
-    _form(
-        "index", _name, _source, "index price; impact_bid price; impact_ask price; elapsed hours; constant hours = 1h",
-        _step("difference", "money", "max(0, impact_bid - index) - max(0, index - impact_ask)", oracle_difference, "index impact_bid impact_ask"),
-        _step("moved", "rate", "look up: 1 - exp(-min(elapsed, constant / 10) / constant)", lambda elapsed, constant: uncompiled(oracle.own_book_weight)(float(elapsed), float(constant)), "elapsed constant"),
-        _step("index_after", "price", "index + moved * difference", lambda index, moved, difference: index + moved * difference),
-        constant="perp.oracle.own",
-    )  # fmt: skip
+_form(
+    "index", "trade-xyz", "trade.xyz, internal oracle while the stock is closed (ORC-7)", "index price; impact_bid price; impact_ask price; elapsed hours; constant hours = 1h",
+    _step("difference", "money", "max(0, impact_bid - index) - max(0, index - impact_ask)", oracle_difference, "index impact_bid impact_ask"),
+    _step("moved", "rate", "look up: 1 - exp(-min(elapsed, constant / 10) / constant)", lambda elapsed, constant: uncompiled(oracle.own_book_weight)(float(elapsed), float(constant)), "elapsed constant"),
+    _step("index_after", "price", "index + moved * difference", lambda index, moved, difference: index + moved * difference),
+    constant="perp.oracle.own",
+)  # fmt: skip
 _form(
     "index", "kraken", "CF Benchmarks and ORC-1: mid of the token book's impact prices", "bids level*; asks level*; size size",
     _step("impact_bid", "price", "look up: average price at which the bids take the size", oracle.price_of_size, "bids size"),

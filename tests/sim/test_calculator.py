@@ -59,14 +59,14 @@ FILLABLE: list[Vector] = [
 def _isolated(side: str, leverage: int, entry: int) -> dict[str, Any]:
     """A position of one unit whose wallet is its margin, as freqtrade's test has it."""
     balance = Fraction(entry, leverage)
-    return {"side": side, "size": 1, "entry": entry, "balance": balance, "maintenance": "1 %", "amount": "0.01"}
+    return {"side": side, "size": 1, "entry": entry, "wallet": balance, "maintenance": "1 %", "amount": "0.01"}
 
 
 def _gate(side: str, leverage: int, entry: int) -> dict[str, Any]:
     return {"side": side, "leverage": leverage, "entry": entry, "maintenance": "1 %", "taker": "0.06 %"}
 
 
-BINANCE = {"side": "long", "balance": "1535443.01", "size": "3683.979", "entry": "1456.84", "maintenance": "10 %", "amount": 135_365}  # fmt: skip
+BINANCE = {"side": "long", "wallet": "1535443.01", "size": "3683.979", "entry": "1456.84", "maintenance": "10 %", "amount": 135_365}  # fmt: skip
 LIQUIDATION: list[Vector] = [
     ("V-P1", "dYdX documentation, liquidation page", "liquidation-price", "dydx", {"equity": 1_000, "signed_size": -3, "price": 3_000, "maintenance": "5 %"}, "3174.60"),
     ("V-P3", f"{FREQTRADE}/test_binance.py", "liquidation-price", "binance", BINANCE, "1114.78"),
@@ -152,6 +152,7 @@ MARKS: list[Vector] = [
     ("V-X3 band", "Deribit, mark price page, older rule", "mark", "deribit-band", {"index": 270, "bid": 280, "ask": "280.5", "last": 280}, 278.1),
     ("V-X5", "trade.xyz, internal oracle", "index", "trade-xyz", {"index": 100, "impact_bid": 110, "impact_ask": 111, "elapsed": "6 min"}, 100 + 10 * (1 - math.exp(-0.1))),
     ("V-X5 longer", "trade.xyz, internal oracle", "index", "trade-xyz", {"index": 100, "impact_bid": 110, "impact_ask": 111, "elapsed": "5h"}, 100 + 10 * (1 - math.exp(-0.1))),
+    ("dated future", "trade.xyz, spot from dated futures", "index", "future", {"future": 100, "years": "0.25"}, 100 * math.exp(-0.01)),
     ("V-X7", "edgeX, stock perps", "price-band", "edgex", {"price": 100, "leverage_max": 10}, (90, 110)),
     ("V-X9 internal", "Vega specification, 0053-PERP-036", "time-average", "vega", {"points": "0@10, 1@11, 3@11, 7@9, 8@8, 10@30", "end": 10, "pause_from": 5, "pause_to": 7}, 9.875),
     ("V-X9 external", "Vega specification, 0053-PERP-036", "time-average", "vega", {"points": "0@11, 1@9, 3@10, 5@30, 6@11, 8@8, 9@14", "end": 10, "pause_from": 5, "pause_to": 7}, 10.25),
@@ -409,7 +410,7 @@ def test_a_liquidation_price_is_where_equity_is_maintenance_margin(
     ).value
     assert equity(found) == rate * size * found
     same = [
-        ask("liquidation-price", "binance", side=side, balance=margin_, size=size, entry=entry, maintenance=rate),
+        ask("liquidation-price", "binance", side=side, wallet=margin_, size=size, entry=entry, maintenance=rate),
         ask("liquidation-price", "dydx", equity=margin_, signed_size=s * size, price=entry, maintenance=rate),
         ask(
             "liquidation-price",
@@ -493,6 +494,10 @@ def test_marginal_tiers_have_no_jump_and_amounts_say_the_same(size: Fraction, pr
     by_amount = notional * amount["maintenance_rate"] - amount.value
     by_parts = ask("margin", "tiers", size=size, price=price, tiers=tiers)["maintenance_margin"]
     assert 0 <= by_parts - by_amount <= Fraction(len(tiers), 10**6)
+    for number, whole in ((1, 0), (2, 0), (1, 1), (2, 1)):
+        asked = ask("margin", "tiers", size=size, price=price, tiers=tiers, whole=whole)
+        exact = margin.tiered_margin(notional, tuple(t[0] for t in tiers), tuple(t[number] for t in tiers), whole)  # type: ignore[arg-type]
+        assert 0 <= asked[("initial_margin", "maintenance_margin")[number - 1]] - exact <= Fraction(len(tiers), 10**6)
 
 
 @given(lots=st.integers(1, 10**7), cents_=st.integers(100, 100_000), form=st.sampled_from(["marginal", "whole"]))
@@ -638,6 +643,18 @@ def test_numbers_of_any_kind_are_taken_for_what_they_are() -> None:
     assert found == {Fraction(1, 10) * (1 - Fraction(1, 3) + Fraction(1, 100))}
     assert float(ask("funding_rate", "kraken", premiums=[0.005, 0.01])) == pytest.approx(0.000208333)
     assert ask("mark", "kraken", index="$250.00", average_premium="-$9", cap=0.01).text == "$247.5"
+
+
+def test_the_form_is_the_one_that_the_inputs_are_enough_for() -> None:
+    """Binance's own formula where a wallet is named; its rulebook's tiers where a leverage is."""
+    own = ask("liquidation-price", "binance", side="long", wallet=2_500, size=100, entry=250, maintenance="2.5 %")
+    tiers = ask("liquidation-price", "binance", side="long", size=100, entry=250, leverage=10)
+    assert (own.form.name, tiers.form.name) == ("binance", "tiers")
+    assert own.value == tiers.value
+    with pytest.raises(Mistake, match=r"binance needs entry \(.*maintenance \("):
+        ask("liquidation-price", "binance", side="long", wallet=2_500, size=100)
+    with pytest.raises(Mistake, match="tiers needs entry"):
+        ask("liquidation-price", "binance", side="long", leverage=10)
 
 
 def test_the_public_face_is_the_module() -> None:

@@ -25,6 +25,7 @@ Margin classes are tables of tiers, named in the venue's or the scenario's file 
 
 from __future__ import annotations
 
+import csv
 import datetime
 import difflib
 import hashlib
@@ -354,11 +355,16 @@ def read_text(path: str) -> str:
 
 
 def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier, ...]]:
-    """The margin classes of a document: ``[margin_class.D] tiers = [{ from = "$0", initial = "5 %", ... }]``."""
+    """The margin classes of a document: ``[margin_class.D] tiers = [{ from = "$0", initial = "5 %", ... }]``.
+
+    The tiers may also be a table with these columns in a CSV file beside it: ``tiers = "tiers.csv"``.
+    """
     classes = {}
     for name, table in document.get("margin_class", {}).items():
         at = f"margin_class.{name}"
         rows = table.get("tiers") if isinstance(table, Mapping) else None
+        if isinstance(rows, str):
+            rows = _tiers_beside(rows, file, at)
         if not isinstance(rows, list) or not 0 < len(rows) <= margin.TIERS:
             raise Mistake(file, at, "", f"needs tiers = [...], one to {margin.TIERS} of them")
         schedule: list[Tier] = []
@@ -381,6 +387,21 @@ def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier
             schedule.append(Tier(edge, initial, maintenance))
         classes[name] = tuple(schedule)
     return classes
+
+
+def _tiers_beside(name: str, file: str, at: str) -> list[dict[str, str]]:
+    """The rows of a CSV file with the columns from, initial, maintenance, beside the file that names it."""
+    path = Path(file).parent / name
+    reader = csv.DictReader(read_text(str(path)).splitlines(), skipinitialspace=True)
+    columns = [column.strip() for column in reader.fieldnames or ()]
+    missing = [column for column in ("from", "initial", "maintenance") if column not in columns]
+    if missing:
+        raise Mistake(str(path), at, "", f"has no column {' and no '.join(missing)}")
+    rows = [{str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in reader]
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(columns):
+            raise Mistake(str(path), at, "", f"line {number} has more cells than columns; put '$10,000' between quotes")
+    return [{column: row[column] for column in ("from", "initial", "maintenance")} for row in rows]
 
 
 FLAT = (Tier(0, 50_000_000, 25_000_000),)

@@ -131,3 +131,37 @@ def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:
     assert [float(initial) for _, initial, _ in tiers] == [0.1, 0.1, 0.2, 0.3, 0.5]
     whole = calculator.tiers_of(rules.resolve("kraken", ["TSLAx"]), "TSLAx")
     assert [float(maintenance) for _, _, maintenance in whole] == [0.025, 0.05, 0.1, 0.15, 0.25]
+
+
+def test_a_tier_table_may_be_a_file_of_its_own(tmp_path: Any) -> None:
+    """Beside the rulebook, with a column for each part of a tier; further columns are passed over."""
+    book = tmp_path / "mine.toml"
+    book.write_text(
+        'name = "mine"\neffective = 2026-01-01\n[perp.margin]\nclass = "x"\n[margin_class.x]\ntiers = "tiers.csv"\n'
+    )
+    table = tmp_path / "tiers.csv"
+    table.write_text(
+        'from, initial, maintenance, note\n$0, 5 %, 2 %, first\n"$10,000", 10 %, 4 %, second\n1M, 20 %, 8 %,\n'
+    )
+    own = rules.read_classes(rules.read_venue(str(book)).document, str(book))
+    assert own["x"] == (
+        rules.Tier(0, 50_000_000, 20_000_000),
+        rules.Tier(10_000_000_000, 100_000_000, 40_000_000),
+        rules.Tier(10**12, 200_000_000, 80_000_000),
+    )
+    assert rules.resolve(str(book), ["TSLAx"]).setting(rules.CLASS).text == "x"
+    for text, sentence in (
+        ("from,initial\n0,5 %\n", "has no column maintenance"),
+        ("from,initial,maintenance\n$0,5 %,2 %\n$10,000,10 %,4 %\n", "line 3 has more cells than columns"),
+        ("from,initial,maintenance\n$0,5 %,2 %\n$0,10 %,4 %\n", "tiers begin at $0 and rise"),
+        ("from,initial,maintenance\n$0,5,2 %\n", "'5' does not say its unit"),
+        ("from,initial,maintenance\n", "needs tiers = [...], one to"),
+        ("", "has no column from and no initial and no maintenance"),
+    ):
+        table.write_text(text)
+        with pytest.raises(Mistake) as caught:
+            rules.resolve(str(book), ["TSLAx"])
+        assert sentence in str(caught.value)
+    table.unlink()
+    with pytest.raises(Mistake, match=r"tiers\.csv: cannot be read"):
+        rules.resolve(str(book), ["TSLAx"])

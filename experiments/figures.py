@@ -46,7 +46,16 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 ASLEEP, EXTENDED = "#D9D9D9", "#F0F0F0"
-STAGES = {"partial step": "#8CCBEE", "full at zero equity": VERMILLION, "backstop vault": BLACK}
+STAGES = {
+    "partial step": "#8CCBEE",
+    "full at zero equity": VERMILLION,
+    "assignment": GREEN,
+    "covered": BLUE,
+    "backstop vault": BLACK,
+    "insurance fund": ORANGE,
+    "auto-deleverage": PURPLE,
+    "socialised": "#7A3B69",
+}
 """Stages of a liquidation from light to dark, in their order."""
 LEVERAGES = {
     "up to 2x": "#FFEA9E",
@@ -497,8 +506,8 @@ def _draw_liquidations(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, 
     counts = _by_minute(events, span)
     bottom = np.zeros(len(counts))
     x = _days(counts.index.to_numpy() * MINUTE_US + MINUTE_US // 2)
-    for stage, colour in STAGES.items():
-        height = counts[stage].to_numpy(float)
+    for stage in run.summary["liquidations"]["by_stage"]:
+        colour, height = STAGES[stage], counts[stage].to_numpy(float)
         some = height > 0
         ax.vlines(x[some], bottom[some], (bottom + height)[some], color=colour, linewidth=1.5, label=stage)
         bottom += height
@@ -892,7 +901,11 @@ def waterfall(run: Run, ax: Axes | None = None) -> Axes:
     own, missing = run.summary["liquidations"], float(run.summary["shortfall_usd"])
     if missing > 0:
         rows = [("shortfall: equity below zero", missing, VERMILLION)]
-        rows += [(f"paid by {name}", float(value), BLUE) for name, value in run.summary["paid_by_usd"].items()]
+        rows += [
+            (f"paid by {name}", float(value), BLUE)
+            for name, value in run.summary["paid_by_usd"].items()
+            if value is not None
+        ]
         rows.append(("bad debt: nobody paid", float(run.summary["bad_debt_usd"]), BLACK))
     else:
         rows = [("liquidated", float(own["notional_usd"]), VERMILLION)]

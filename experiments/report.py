@@ -225,6 +225,20 @@ def _picture(name: str, png: bytes) -> str:
     return f'<div class="wide">{image}</div>{caption}'
 
 
+def _deleveraged(adl: dict[str, Any] | None) -> tuple[str, str, str]:
+    """The row of auto-deleveraging."""
+    what = "winners reduced to cover losers"
+    if adl is None:
+        return ("auto-deleverage", "none", f"{what}: this venue does not")
+    if adl["count"] == 0:
+        return ("auto-deleverage", "$0", f"{what}, at {adl['price']}: it did not come to that")
+    return (
+        "auto-deleverage",
+        dollars(adl["notional_usd"]),
+        f"{what}, at {adl['price']}: {adl['count']:,} cuts of {adl['accounts']:,} accounts",
+    )
+
+
 def _bp(value: float | None) -> str:
     return "none" if value is None else f"{value:+.3f} bp an hour"
 
@@ -255,10 +269,14 @@ def _numbers(run: Run) -> str:
         ),
         ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
-        *((f"paid by {name}", dollars(value), "out of its own capital") for name, value in s["paid_by_usd"].items()),
+        *(
+            (f"paid by {name}", dollars(value), "out of its own capital")
+            for name, value in s["paid_by_usd"].items()
+            if value is not None
+        ),
         ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid: the shortfall less what was paid, exactly"),
         ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
-        ("auto-deleverage", "none", "winners reduced to cover losers: not part of this rulebook yet"),
+        _deleveraged(s["adl"]),
         (
             "funding, mean",
             _bp(rates["mean_bp"]),

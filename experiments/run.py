@@ -35,8 +35,7 @@ from offhours.experiments.tables import RECORDED, Instruments, exact, frame_of, 
 from offhours.experiments.tables import names as table_names
 from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
-from offhours.sim.market import backstop as backstop_room
-from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders
+from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders, waterfall
 from offhours.sim.market.world import RECORDED as LOGGED
 from offhours.sim.rules import Mistake
 from offhours.sim.tape import Tape
@@ -278,23 +277,24 @@ class Counts:
     refused: Array
     fallback_seconds: Array
     shortfall_uusd: int
-    paid_uusd: int
+    paid_uusd: Array
+    """By stage."""
     unpaid_uusd: int
 
     @classmethod
     def of(cls, simulation: Simulation) -> Counts:
         """A copy of the counters as they stand."""
         memory = simulation.memory
-        c, b = memory[clock.clock][0], memory[backstop_room.backstops][0]
+        c, debt = memory[clock.clock][0], memory[waterfall.debts][0]
         return cls(
             events=int(c["events"]),
             messages=int(c["messages"]),
             trades=int(c["trades"]),
             refused=memory[matching.refused]["count"].copy(),
             fallback_seconds=memory[oracle.fallbacks]["seconds"].copy(),
-            shortfall_uusd=int(b["shortfall_uusd"]),
-            paid_uusd=int(b["paid_uusd"]),
-            unpaid_uusd=int(b["unpaid_uusd"]),
+            shortfall_uusd=int(debt["shortfall_uusd"]),
+            paid_uusd=memory[waterfall.payers]["paid_uusd"].copy(),
+            unpaid_uusd=int(debt["unpaid_uusd"]),
         )
 
 

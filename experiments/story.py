@@ -20,7 +20,7 @@ from offhours.experiments.figures import dollars, listed
 from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.metrics.gaps import maintenance_uusd
 from offhours.sim.hours import format_new_york
-from offhours.sim.market import accounts, book, clock, funding, liquidation, margin, matching, oracle, positions
+from offhours.sim.market import accounts, book, clock, funding, margin, matching, oracle, positions, waterfall
 from offhours.sim.rules import Mistake
 
 if TYPE_CHECKING:
@@ -408,7 +408,7 @@ def _liquidated(run: Run, case: Array, acts: Array, saved: Survival | None, held
         word = f"at ${held.price_usd:,.2f}" if held.seen else f"(mark ${held.price_usd:,.2f})"
         opened = f"{size}{side} {ticker} {since} {word}"
     steps = len(inside)
-    stages = [liquidation.STAGES[int(code)] for code in dict.fromkeys(inside["stage"].tolist())]
+    stages = [waterfall.STAGES[int(code)] for code in dict.fromkeys(inside["stage"].tolist())]
     lots = np.abs(inside["lots"]).sum()
     unit = (
         run.instruments.tick_uusd[2 * int(case["ticker"])]

@@ -14,7 +14,7 @@ import offhours
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import LEVERAGES, PHASES
 from offhours.sim.hours import format_new_york, format_new_york_short, new_york_date, previous_regular_close
-from offhours.sim.market import accounts, clock, matching
+from offhours.sim.market import accounts, clock, matching, waterfall
 from offhours.sim.market import funding as funding_room
 
 if TYPE_CHECKING:
@@ -78,12 +78,17 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "gap": own["gap"],
         "first_price": own["first_price"],
         "by_ticker": by_ticker,
-        "liquidations": solvency.liquidations(events),
+        "liquidations": solvency.liquidations(events, _stages(measured)),
         "shortfall_usd": usd(shortfall),
-        "paid_by_usd": {"backstop": usd(after.paid_uusd - before.paid_uusd)},
+        "paid_by_usd": solvency.paid_by(_stages(measured), after.paid_uusd - before.paid_uusd),
         "bad_debt_usd": usd(after.unpaid_uusd - before.unpaid_uusd),
         "takeover_pnl_usd": usd(welfare.takeover_result(measured.before, measured.after, measured.base_ushares)),
-        "adl": None,
+        "adl": solvency.deleveraged(
+            _stages(measured),
+            events,
+            measured.tables["deleverages"],
+            measured.scenario.rules.setting("perp.adl.price").text,
+        ),
         "pnl_usd": {name: usd(value) for name, value in results.items()},
         "endowment_gain_usd": {name: usd(value) for name, value in _endowment_gains(measured).items()},
         "conservation_error": measured.conservation_error,
@@ -100,6 +105,12 @@ def summarise(measured: Measured) -> dict[str, Any]:
     }
     summary["finding"] = finding(summary)
     return summary
+
+
+def _stages(measured: Measured) -> tuple[int, ...]:
+    """The venue's stages in their order."""
+    codes = measured.scenario.rules[waterfall.places]["stage"]
+    return tuple(int(code) for code in codes if code != waterfall.WELL)
 
 
 def _results(measured: Measured) -> list[int]:
@@ -441,8 +452,10 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if summary["gap_alone"] is not None:
         alone = summary["gap_alone"]
         found.append(("the gap alone would", f"liquidate {dollars(alone['liquidated_usd'])} and bankrupt {dollars(alone['bankrupt_usd'])}"))  # fmt: skip
-    paid = ", ".join(f"{name} paid {dollars(value)}" for name, value in summary["paid_by_usd"].items())
-    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}: {paid}, nobody paid {dollars(summary['bad_debt_usd'])}"))  # fmt: skip
+    paid = "".join(
+        f"{name} paid {dollars(value)}, " for name, value in summary["paid_by_usd"].items() if value is not None
+    )
+    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}: {paid}nobody paid {dollars(summary['bad_debt_usd'])}"))  # fmt: skip
     ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
     spoken = {"broker": "stock market (broker)"}
     found.append(("gained or lost", ", ".join(f"{spoken.get(name, name)} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))  # fmt: skip

@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.sim.declare import Accessor, Column, columns_of, spec_of
-from offhours.sim.market import accounts, bars, deleverage, funding, halts, liquidation, matching, oracle, stock
+from offhours.sim.market import (
+    accounts,
+    bars,
+    deleverage,
+    funding,
+    halts,
+    liquidation,
+    matching,
+    oracle,
+    stock,
+    waterfall,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,7 +292,7 @@ _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("halts", "reason"): halts.REASONS,
     ("bars", "index_state"): oracle.FALLBACKS,
     ("leverage", "bucket"): LEVERAGES,
-    ("liquidations", "stage"): liquidation.STAGES,
+    ("liquidations", "stage"): waterfall.STAGES,
     ("cases", "event"): liquidation.EVENTS,
     ("trades", "repair"): matching.REPAIRS,
 }

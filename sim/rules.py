@@ -48,10 +48,12 @@ from offhours.sim.market import (
     book,
     collateral,
     conversion,
+    deleverage,
     fees,
     funding,
     gap,
     halts,
+    insurance,
     interest,
     issuer,
     lending,
@@ -59,8 +61,10 @@ from offhours.sim.market import (
     margin,
     matching,
     oracle,
+    pool,
     providers,
     stock,
+    waterfall,
 )
 from offhours.sim.units import Instrument, UnitError
 
@@ -124,6 +128,9 @@ SECTIONS: Mapping[str, Section] = {
     "lending.dollars": Section(lending.dollar_rules, "market"),
     "perp.liquidation": Section(liquidation.liquidation_rules, "market"),
     "perp.backstop": Section(backstop.backstop_rules, "market"),
+    "perp.pool": Section(pool.pool_rules, "market"),
+    "perp.insurance": Section(insurance.insurance_rules, "market"),
+    "perp.adl": Section(deleverage.adl_rules, "market"),
     "perp.providers": Section(providers.provider_rules, "market"),
     "stock": Section(stock.stock_rules),
     "stock.halt": Section(halts.halt_rules),
@@ -143,7 +150,18 @@ CLASS_KNOB = Knob(
     "the table of margin tiers, by name",
     basis="chosen: a venue names its own; without one, a single tier of 20x; neither half nor twice applies to a name",
 )
-"""The one knob that is a name, not a number, and so a column of no table: what it names fills the tier table."""
+"""A knob that is a name, not a number, and so a column of no table: what it names fills the tier table."""
+
+STAGES = "perp.liquidation.stages"
+STAGES_KNOB = Knob(
+    "partial step, full at zero equity, backstop vault",
+    "stages",
+    "",
+    "",
+    "the stages of a liquidation in their order, by name",
+    basis="chosen: a venue names its own; without one, the shortest that leaves nothing open and costs no trader anything; neither half nor twice applies to a list",
+)
+"""A knob that is a list of names: what it names fills the table of the venue's stages."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,8 @@ def knobs(sections: Mapping[str, Section] = SECTIONS) -> dict[str, Named]:
                 found[name] = Named(name, section, column, knob)
         if section == "perp.margin":
             found[CLASS] = Named(CLASS, section, "", CLASS_KNOB)
+        if section == "perp.liquidation":
+            found[STAGES] = Named(STAGES, section, "", STAGES_KNOB)
     return found
 
 
@@ -229,6 +249,8 @@ def read_layer(
             check_name(name, known, file)
             leaf = value if isinstance(value, Mapping) else {"value": value}
             unknown = sorted(set(leaf) - {"value", "source", "assumed", "reason"})
+            if name == STAGES and isinstance(leaf["value"], list):
+                leaf = dict(leaf) | {"value": ", ".join(plain_text(stage) for stage in leaf["value"])}
             if unknown or isinstance(leaf["value"], (list, Mapping)):
                 raise Mistake(file, name, "", "is written as a value or as { value = ..., source = ... }")
             why = str(leaf.get("source") or leaf.get("reason") or "")
@@ -579,6 +601,9 @@ class _Resolution:
                 raise Mistake(said.origin.file, CLASS, said.text, allowed)
             self.settings[ticker, CLASS] = Setting(CLASS, ticker, said.text, said.text, said.origin, own.text)
             return
+        if named.name == STAGES:
+            self._set_stages(ticker, said, own)
+            return
         section = self.sections[named.section]
         steps = self._instrument(section, number, ticker) if named.knob.unit in ("ticks", "lots") else None
         value = read_knob(named.knob, said, named.name, steps)
@@ -595,6 +620,16 @@ class _Resolution:
             said.origin,
             units.write(venue_value, named.knob.unit, steps, named.knob.choices),
         )
+
+    def _set_stages(self, ticker: str, said: Given, own: Given) -> None:
+        stages = read_stages(said)
+        if self._differs_by_ticker(STAGES):
+            raise Mistake(said.origin.file, STAGES, said.text, "is set for the whole market, not for one ticker")
+        rows = np.zeros(waterfall.PLACES, dtype=spec_of(waterfall.places).dtype)
+        rows["stage"][: len(stages)] = stages
+        self.arrays[waterfall.places] = rows
+        text, venue_text = (", ".join(waterfall.STAGES[stage] for stage in read_stages(g)) for g in (said, own))
+        self.settings[ticker, STAGES] = Setting(STAGES, ticker, text, text, said.origin, venue_text)
 
     def _differs_by_ticker(self, name: str) -> bool:
         return any(of and knob == name for layer in self.layers for of, knob in layer)
@@ -667,6 +702,20 @@ def reach_sentence(tick_uusd: int) -> str:
     """Which prices a book with such a tick can trade at."""
     low, high = (units.write(reach * tick_uusd, "uusd") for reach in REACH_TICKS)
     return f"a book reaches from 100 of its steps to {REACH_TICKS[1]:,} of them, here from {low} to {high}"
+
+
+def read_stages(given: Given) -> tuple[int, ...]:
+    """The codes of a list of stages ("partial step, auto-deleverage"); :class:`Mistake` where no venue could have it."""
+    file, stages = given.origin.file, []
+    for word in filter(None, (part.strip() for part in given.text.split(","))):
+        if word not in waterfall.STAGES[1:]:
+            known = waterfall.STAGES[1:]
+            raise Mistake(file, STAGES, word, f"there is no stage '{word}'{nearest(word, known)}; there are {', '.join(known)}")  # fmt: skip
+        stages.append(waterfall.STAGES.index(word))
+    wrong = waterfall.fault(tuple(stages))
+    if wrong:
+        raise Mistake(file, STAGES, given.text, wrong, STAGES_KNOB.meaning)
+    return tuple(stages)
 
 
 def read_knob(knob: Knob, given: Given, name: str, instrument: Instrument | None = None) -> int | float:

@@ -30,16 +30,19 @@ from offhours.sim.market import (
     funding,
     gap,
     halts,
+    insurance,
     lending,
     margin,
     matching,
     oracle,
     orders,
+    pool,
     positions,
     step,
     stock,
     stops,
     triggers,
+    waterfall,
 )
 from offhours.sim.market.world import MARKET, RECORDED, Size, row_counts
 from offhours.sim.tape import Tape
@@ -328,7 +331,14 @@ def _begin_rooms(simulation: Simulation) -> None:
     collateral.begin(world, active)
     if active:
         _begin_lending(simulation)
-    simulation.endow(accounts.BACKSTOP, accounts.USD, int(memory[backstop.backstop_rules]["capital_uusd"][0]))
+    for stage, house, capital in (
+        (waterfall.VAULT, accounts.BACKSTOP, backstop.backstop_rules),
+        (waterfall.COVERED, accounts.POOL, pool.pool_rules),
+        (waterfall.FUND, accounts.INSURANCE, insurance.insurance_rules),
+    ):
+        if waterfall.has(world, stage):
+            simulation.endow(house, accounts.USD, int(memory[capital]["capital_uusd"][0]))
+    insurance.note_level(world)
 
 
 def _begin_lending(simulation: Simulation) -> None:

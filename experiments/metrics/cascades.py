@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.sim.market import clock
-from offhours.sim.market.liquidation import DELEVERAGED, OPENED
+from offhours.sim.market.liquidation import OPENED
+from offhours.sim.market.waterfall import DELEVERAGED
 
 if TYPE_CHECKING:
     import networkx

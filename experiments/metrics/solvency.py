@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from offhours.sim.market import bars, liquidation, matching
+from offhours.sim.market import bars, matching, waterfall
 
 Array = np.ndarray[Any, Any]
 
@@ -19,19 +20,45 @@ REFUSALS = (
 assert len(REFUSALS) == matching.REFUSALS
 
 
-def liquidations(events: Array) -> dict[str, Any]:
-    """Forced trades and takeovers: how many, of how many accounts, dollars, and the same by stage."""
+def liquidations(events: Array, stages: Sequence[int]) -> dict[str, Any]:
+    """Forced trades and takeovers: how many, of how many accounts, dollars, and the same by stage of the venue's list."""
     acts = events[events["ticker"] >= 0]
     by_stage = {}
-    for code, name in enumerate(liquidation.STAGES):
+    for code in stages:
         own = acts[acts["stage"] == code]
-        if code != liquidation.WELL:
-            by_stage[name] = {"count": len(own), "notional_usd": int(np.abs(own["value_uusd"]).sum()) / 1e6}
+        notional_usd = int(np.abs(own["value_uusd"]).sum()) / 1e6
+        by_stage[waterfall.STAGES[code]] = {"count": len(own), "notional_usd": notional_usd}
     return {
         "count": len(acts),
         "accounts": len(np.unique(acts["account"])),
         "notional_usd": int(np.abs(acts["value_uusd"]).sum()) / 1e6,
         "by_stage": by_stage,
+    }
+
+
+def paid_by(stages: Sequence[int], paid_uusd: Array) -> dict[str, float | None]:
+    """Dollars that each payer put into accounts in liquidation; None for a payer that the venue does not have.
+
+    A venue that deleverages also socialises what no candidate could take.
+    """
+    present = {*stages, waterfall.SOCIALISED} if waterfall.DELEVERAGED in stages else set(stages)
+    return {name: int(paid_uusd[stage]) / 1e6 if stage in present else None for stage, name in waterfall.PAYERS.items()}
+
+
+def deleveraged(stages: Sequence[int], events: Array, cuts: Array, price: str) -> dict[str, Any] | None:
+    """Auto-deleveraging: cuts, accounts that were reduced, dollars, the same over all liquidated dollars, seconds from the
+    first liquidation to the first cut, and the venue's form of price. None where the venue has none."""
+    if waterfall.DELEVERAGED not in stages:
+        return None
+    acts = events[events["ticker"] >= 0]
+    notional, liquidated = int(np.abs(cuts["value_uusd"]).sum()), int(np.abs(acts["value_uusd"]).sum())
+    return {
+        "count": len(cuts),
+        "accounts": len(np.unique(cuts["account"])),
+        "notional_usd": notional / 1e6,
+        "over_liquidated": notional / liquidated if liquidated else None,
+        "first_after_s": (int(cuts["time_us"][0]) - int(acts["time_us"][0])) / 1e6 if len(cuts) and len(acts) else None,
+        "price": price,
     }
 
 

@@ -5,9 +5,12 @@ AUD-2  Open longs equal open shorts; open cost equals realised results in sum.
 AUD-3  Tokens outstanding equal shares in custody; nobody but the issuer owes tokens, nobody at all owes shares.
 AUD-4  Books do not cross; levels, bitmaps, queues, pools and owners' lists agree with one another.
 AUD-5  What is reserved is what resting spot orders would deliver.
-AUD-6  Shortfall equals what was paid plus what nobody paid.
+AUD-6  Shortfall equals what its payers paid plus what nobody paid, exactly.
 AUD-7  Flows of dollars explain every group's dollars.
 AUD-8  What all accounts owe the lender is what it has lent; tokens lent and tokens left are its stock.
+AUD-9  Pool and insurance fund never overdraw; nobody owes exactly what nobody paid.
+AUD-10 An open case stands at a stage of the venue's list, and nobody waits to be deleveraged between two seconds.
+AUD-11 A standing offer has room and an edge within the venue's bounds, and is in its ticker's list once.
 """
 
 from __future__ import annotations
@@ -17,7 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offhours.sim.declare import Memory
-from offhours.sim.market import accounts, backstop, book, clock, collateral, fees, lending, margin, orders, positions
+from offhours.sim.market import (
+    accounts,
+    book,
+    clock,
+    collateral,
+    deleverage,
+    fees,
+    lending,
+    liquidation,
+    margin,
+    orders,
+    positions,
+    providers,
+    waterfall,
+)
 from offhours.sim.market.money import PPB
 
 
@@ -32,7 +49,20 @@ class Breach(NamedTuple):
 def audit(memory: Memory) -> list[Breach]:
     """All breaches of the laws; an empty list is a clean audit."""
     found: list[Breach] = []
-    for check in (_assets, _positions, _custody, _books, _owners, _reserves, _shortfall, _flows, _loans):
+    for check in (
+        _assets,
+        _positions,
+        _custody,
+        _books,
+        _owners,
+        _reserves,
+        _shortfall,
+        _flows,
+        _loans,
+        _houses,
+        _cases,
+        _offers,
+    ):
         found += check(memory)
     return found
 
@@ -185,9 +215,9 @@ def _reserves(memory: Memory) -> list[Breach]:
 
 
 def _shortfall(memory: Memory) -> list[Breach]:
-    b = memory[backstop.backstops][0]
-    if b["shortfall_uusd"] != b["paid_uusd"] + b["unpaid_uusd"]:
-        return [Breach("AUD-6", "backstop", "shortfall is not paid plus unpaid")]
+    debt, paid = memory[waterfall.debts][0], int(memory[waterfall.payers]["paid_uusd"].sum())
+    if debt["shortfall_uusd"] != paid + debt["unpaid_uusd"]:
+        return [Breach("AUD-6", "waterfall", "shortfall is not paid plus unpaid")]
     return []
 
 
@@ -220,4 +250,47 @@ def _loans(memory: Memory) -> list[Breach]:
             found.append(Breach("AUD-8", "lending", f"loan {what}: owed is {owed[what]}, lent is {row['out']}"))
         elif what != collateral.DOLLARS and left + int(row["out"]) != row["stock"]:
             found.append(Breach("AUD-8", "lending", f"loan {what}: lent and left are not the stock"))
+    return found
+
+
+def _houses(memory: Memory) -> list[Breach]:
+    dollars, found = _balances(memory)[:, accounts.USD], []
+    for house in (accounts.POOL, accounts.INSURANCE):
+        if dollars[house] < 0:
+            found.append(Breach("AUD-9", "waterfall", f"{accounts.HOUSE_NAMES[house]} is overdrawn"))
+    if -int(dollars[accounts.NOBODY]) != int(memory[waterfall.debts]["unpaid_uusd"][0]):
+        found.append(Breach("AUD-9", "waterfall", "what nobody paid is not what nobody owes"))
+    return found
+
+
+def _cases(memory: Memory) -> list[Breach]:
+    found = []
+    stages = memory[waterfall.places]["stage"]
+    own = memory[liquidation.cases]
+    for account in np.flatnonzero(own["place"] > 0).tolist():
+        if own["stage"][account] == waterfall.WELL or own["stage"][account] not in stages:
+            found.append(Breach("AUD-10", "liquidation", f"account {account} stands at a stage that the venue has not"))
+    if memory[deleverage.waiting]["account"][0] != 0:
+        found.append(Breach("AUD-10", "deleverage", "somebody still waits"))
+    return found
+
+
+def _offers(memory: Memory) -> list[Breach]:
+    rows, rules, found = memory[providers.offers], memory[providers.provider_rules][0], []
+    t = int(memory[clock.clock][0]["tickers"])
+    listed: list[int] = []
+    for ticker in range(t):
+        link = int(memory[providers.offer_lists]["head"][ticker])
+        while link and len(listed) <= len(rows):
+            listed.append(link - 1)
+            if (link - 1) % t != ticker:
+                found.append(Breach("AUD-11", "providers", f"row {link - 1} is in the list of another ticker"))
+            link = int(rows["next"][link - 1])
+    if sorted(listed) != np.flatnonzero(rows["registered"]).tolist():
+        found.append(Breach("AUD-11", "providers", "the lists are not the standing offers"))
+    own = rows[rows["registered"] == 1]
+    if np.any(own["room_uusd"] < 0) or np.any(
+        (own["edge_ppb"] < rules["edge_min_ppb"]) | (own["edge_ppb"] > rules["edge_max_ppb"])
+    ):
+        found.append(Breach("AUD-11", "providers", "an offer has no room or an edge out of bounds"))
     return found

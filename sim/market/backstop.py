@@ -1,8 +1,8 @@
 """The backstop: an account with stated capital that takes what the book did not, and trades out of it.
 
 BACK-1  It takes over a whole position at the mark. An account with equity left pays it an edge, never beyond that equity.
-BACK-2  Negative equity at the mark when the last position leaves is the shortfall; the backstop pays it while it has money.
-BACK-3  What it cannot pay nobody pays: bad debt, booked to an account of that name. It never overdraws.
+BACK-2  Negative equity at the mark when the last position leaves is a shortfall; the backstop pays it while it has money.
+BACK-3  It never overdraws. Where the venue has a stage behind it, it takes nothing over that it could not pay for.
 BACK-4  Its later trading result is kept apart from what it paid.
 BACK-5  It unwinds a share of its position each minute, never further from the mark than a limit.
 """
@@ -11,8 +11,15 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import BACKSTOP, NOBODY, SHORTFALL, TAKEOVER, TAKEOVER_EDGE, USD, amount, transfer
-from offhours.sim.market.clock import clock
+from offhours.sim.market.accounts import (
+    BACKSTOP,
+    LIQUIDATION_FEE,
+    SHORTFALL,
+    TAKEOVER,
+    TAKEOVER_EDGE,
+    USD,
+    transfer,
+)
 from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import equity, note_change, note_holding
 from offhours.sim.market.matching import ENGINE, IOC, place
@@ -21,6 +28,7 @@ from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, SELL
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
+from offhours.sim.market.waterfall import VAULT, WELL, note_exhausted, note_paid, stage_after
 
 
 class BackstopRules:
@@ -33,14 +41,10 @@ class BackstopRules:
 
 
 class Backstop:
-    """One row: what it took and paid."""
+    """One row: what it took over."""
 
-    shortfall_uusd: A[int, Column("i8", "uusd", "negative equity of all accounts when their last position left")]
-    paid_uusd: A[int, Column("i8", "uusd", "part of it the backstop paid")]
-    unpaid_uusd: A[int, Column("i8", "uusd", "part of it nobody paid: bad debt")]
     edge_uusd: A[int, Column("i8", "uusd", "edges received")]
     takeovers: A[int, Column("i8", "count", "positions taken over")]
-    exhausted_us: A[int, Column("i8", "us", "when it first could not pay in full, or 0")]
 
 
 backstop_rules = table(BackstopRules)
@@ -73,21 +77,34 @@ def take_over(world: World, account: int, ticker: int) -> int:
 
 
 @kernel
-def absorb(world: World, account: int) -> int:
-    """Bring an account without positions and with negative dollars to zero; returns the shortfall (BACK-2, BACK-3)."""
-    missing = max(0, -amount(world, account, USD))
-    if missing == 0:
-        return 0
-    paid = min(missing, max(0, equity(world, BACKSTOP)))
-    transfer(world, USD, BACKSTOP, account, paid, SHORTFALL)
-    transfer(world, USD, NOBODY, account, missing - paid, SHORTFALL)
-    b = backstops(world)[0]
-    b.shortfall_uusd += missing
-    b.paid_uusd += paid
-    b.unpaid_uusd += missing - paid
-    if paid < missing and b.exhausted_us == 0:
-        b.exhausted_us = clock(world)[0].now_us
-    return missing
+def money(world: World) -> int:
+    """What it could pay now, micro-dollars."""
+    return max(0, equity(world, BACKSTOP))
+
+
+@kernel
+def willing(world: World, share_uusd: int) -> int:
+    """1 where it takes a position over whose share of equity is this (BACK-3)."""
+    return 1 if share_uusd >= 0 or -share_uusd <= money(world) or stage_after(world, VAULT) == WELL else 0
+
+
+@kernel
+def earn(world: World, account: int, fee: int) -> None:
+    """Receive a liquidation fee."""
+    transfer(world, USD, account, BACKSTOP, fee, LIQUIDATION_FEE)
+    note_change(world, BACKSTOP)
+
+
+@kernel
+def pay(world: World, account: int, missing: int) -> int:
+    """Put into an account what it is missing, as far as there is money; returns what was paid (BACK-2, BACK-3)."""
+    paid = min(missing, money(world))
+    if paid < missing:
+        note_exhausted(world, VAULT)
+    if paid > 0:
+        transfer(world, USD, BACKSTOP, account, paid, SHORTFALL)
+        note_paid(world, VAULT, paid)
+    return paid
 
 
 @kernel

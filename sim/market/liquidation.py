@@ -2,17 +2,26 @@
 
 LIQ-1  Trigger: equity below maintenance margin at the mark. No margin calls. (Kraken equity protection, 2026-03-26.)
 LIQ-2  Its orders and stops are cancelled first, and it may send none until it is well again.
-LIQ-3  Stage 1: steps of 10 % of the position at the trigger, immediate-or-cancel, no further than a limit from the mark and
+LIQ-3  Partial steps: 10 % of the position at the trigger, immediate-or-cancel, no further than a limit from the mark and
        never beyond the zero-equity price. Below the smallest order, all at once.
 LIQ-4  It ends when equity is back at 1.1 x maintenance. It escalates after two steps without a fill, or when equity is below
-       half of maintenance.
-LIQ-5  Stage 2: one immediate-or-cancel order for the whole position at the zero-equity price; a better fill is the user's.
-LIQ-6  Stage 3: the backstop takes the position at the mark.
+       half of maintenance. A later stage is left after an attempt that traded nothing, the full one after one that left a part.
+LIQ-5  Full at zero equity: one immediate-or-cancel order for the whole position at the zero-equity price; a better fill is the
+       user's.
+LIQ-6  Backstop vault: it takes the position at the mark.
 LIQ-7  Zero-equity price of one of several positions: mark -+ equity x its share of maintenance / size, less fees; positions
        go by falling share of maintenance.
 LIQ-8  Accounts are handled by rising equity / maintenance, ties by a draw from (seed, instant, person).
-LIQ-9  The liquidation fee is at most what equity is left after the fill, and goes to the backstop.
+LIQ-9  The liquidation fee is at most what equity is left after the fill, and goes to the pool, the insurance fund or the
+       backstop, whichever the venue's list has, else to the venue.
 LIQ-10 Orders of the engine have its latency and queue with all others; the mark is not remade between them.
+LIQ-11 Assignment: providers take the position at the mark for their edges, as far as its share of equity pays for them.
+LIQ-12 Covered: providers again, the pool paying what the share of equity does not; then the book, as far beyond the
+       zero-equity price as the pool can pay for.
+LIQ-13 Insurance fund: the book, as far beyond the zero-equity price as the fund can pay for; the result is the fund's.
+LIQ-14 Auto-deleverage and socialised: what is open is closed against the other side, all accounts of an instant together.
+LIQ-15 Who is left without a position and below zero is made good by the backstop, the pool and the fund, in the order of the
+       venue's list; what they cannot pay is socialised where the list says so, else bad debt.
 """
 
 from __future__ import annotations
@@ -20,18 +29,31 @@ from __future__ import annotations
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel, lowest_bit
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import BACKSTOP, HOUSES, LIQUIDATION_FEE, USD, accounts, transfer
-from offhours.sim.market.backstop import absorb, take_over
-from offhours.sim.market.book import book_rules, books
-from offhours.sim.market.clock import LIQUIDATION_LOG, clock, log_row
+from offhours.sim.market import backstop, deleverage, insurance, pool, providers
+from offhours.sim.market.accounts import (
+    BACKSTOP,
+    HOUSES,
+    LIQUIDATION_FEE,
+    NOBODY,
+    SHORTFALL,
+    USD,
+    VENUE,
+    accounts,
+    amount,
+    transfer,
+)
+from offhours.sim.market.book import NO_ASK, NO_BID, book_rules, books
+from offhours.sim.market.clock import CASE_LOG, LIQUIDATION_LOG, clock, log_row
 from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_owes, wind_up
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.margin import (
     arm_all,
     equity,
+    equity_share,
     first_index_node,
     freeze,
+    gross_notional,
     maintenance,
     note_change,
     notional,
@@ -40,19 +62,32 @@ from offhours.sim.market.margin import (
     watches,
 )
 from offhours.sim.market.matching import ACCEPTED, ENGINE, IOC, cancel_all, place, reports
-from offhours.sim.market.money import PPB, share_down, share_up
-from offhours.sim.market.oracle import oracles
+from offhours.sim.market.money import PPB, nearest, share_down, share_up
+from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, REDUCE_ONLY, SELL
-from offhours.sim.market.positions import position_row
+from offhours.sim.market.positions import position_row, proportion
 from offhours.sim.market.positions import size as position_size
+from offhours.sim.market.ranking import enter, keep, ranks, sort
 from offhours.sim.market.stops import drop_all, fire
 from offhours.sim.market.triggers import NO_NODE, cross, take_hit
-
-WELL, STEPS, WHOLE_POSITION, ASSIGNED, COVERED, VAULT, FUND, DELEVERAGED, SOCIALISED = 0, 1, 2, 3, 4, 5, 6, 7, 8
-STAGES = (
-    "none", "partial step", "full at zero equity", "assignment", "covered", "backstop vault", "insurance fund",
-    "auto-deleverage", "socialised",
-)  # fmt: skip
+from offhours.sim.market.waterfall import (
+    ASSIGNED,
+    COVERED,
+    DELEVERAGED,
+    FUND,
+    PLACES,
+    SOCIALISED,
+    STEPS,
+    VAULT,
+    WELL,
+    WHOLE_POSITION,
+    first_stage,
+    has,
+    note_exhausted,
+    note_unpaid,
+    places,
+    stage_after,
+)
 
 OPENED, WELL_AGAIN, FINISHED = 1, 2, 3
 EVENTS = ("none", "opened", "well again", "finished")
@@ -78,6 +113,7 @@ class Case:
     misses: A[int, Column("i8", "count", "steps without a fill in a row")]
     pending: A[int, Column("i8", "flag", "1 while an engine order is in flight")]
     place: A[int, Column("i8", "row", "place in the list of cases, plus one; 0 where it has none")]
+    ticker: A[int, Column("i8", "ticker", "the one attended last")]
     started_us: A[int, Column("i8", "us", "when the case began")]
 
 
@@ -93,16 +129,8 @@ class Open:
     account: A[int, Column("i8", "account", "account in liquidation; in row 0 the count")]
 
 
-class Rank:
-    """Scratch of the ordering of cases."""
-
-    key: A[float, Column("f8", "", "equity / maintenance")]
-    tie: A[int, Column("i8", "", "draw that breaks ties")]
-    account: A[int, Column("i8", "account", "account")]
-
-
 class LiquidationEvent:
-    """An attempt that traded, a takeover, or a shortfall."""
+    """An attempt that traded, a takeover, a close against others, or a shortfall."""
 
     time_us: A[int, Column("i8", "us", "when")]
     account: A[int, Column("i8", "account", "whose position")]
@@ -113,7 +141,7 @@ class LiquidationEvent:
     mark_ticks: A[int, Column("i8", "ticks", "mark at that moment")]
     equity_uusd: A[int, Column("i8", "uusd", "equity before")]
     required_uusd: A[int, Column("i8", "uusd", "maintenance margin before")]
-    shortfall_uusd: A[int, Column("i8", "uusd", "negative equity when the last position left, else 0")]
+    shortfall_uusd: A[int, Column("i8", "uusd", "what others had to put into the account here, else 0")]
     taker: A[int, Column("i8", "account", "who took it off the account, or -1: the book, several, or nobody")]
 
 
@@ -122,10 +150,12 @@ class CaseEvent:
 
     time_us: A[int, Column("i8", "us", "when")]
     account: A[int, Column("i8", "account", "whose")]
-    ticker: A[int, Column("i8", "ticker", "ticker with the largest share of its maintenance margin, or -1")]
+    ticker: A[
+        int, Column("i8", "ticker", "the one attended last; at first that with the largest share of maintenance margin")
+    ]
     event: A[int, Column("i8", "code", "what happened")]
-    mark_ticks: A[int, Column("i8", "ticks", "mark of that ticker, or 0")]
-    index_ticks: A[int, Column("i8", "ticks", "its index in ticks of the perp, or 0")]
+    mark_ticks: A[int, Column("i8", "ticks", "mark of that ticker")]
+    index_ticks: A[int, Column("i8", "ticks", "its index, in ticks of the perp")]
     equity_uusd: A[int, Column("i8", "uusd", "equity")]
     required_uusd: A[int, Column("i8", "uusd", "maintenance margin")]
     gross_uusd: A[int, Column("i8", "uusd", "sum of the notionals of its positions")]
@@ -135,7 +165,6 @@ liquidation_rules = table(LiquidationRules)
 cases = table(Case)
 step_sizes = table(StepSize)
 open_cases = table(Open)
-ranks = table(Rank)
 liquidation_events = table(LiquidationEvent, recorded=True)
 case_events = table(CaseEvent, recorded=True)
 
@@ -150,12 +179,15 @@ def zero_equity_price(mark_ticks: float, share_uusd: float, lots: int, unit_uusd
 
 
 @kernel
-def worst_price_ticks(world: World, account: int, ticker: int) -> int:
-    """Zero-equity price of a position, rounded to the side on which equity stays positive. At least 1."""
+def worst_price_ticks(world: World, account: int, ticker: int, cover_uusd: int) -> int:
+    """Zero-equity price of a position, rounded to the side on which equity stays positive. At least 1.
+
+    `cover_uusd` is what somebody else would add to the position's share of equity.
+    """
     lots = position_size(world, account, ticker)
     total = required(world, account)
     mine = maintenance(world, ticker, notional(world, account, ticker))
-    share = float(equity(world, account)) * (float(mine) / float(total))
+    share = float(equity(world, account)) * (float(mine) / float(total)) + float(cover_uusd)
     fee_ppb = fee_rules(world)[2 * ticker].taker_ppb + liquidation_rules(world)[0].fee_ppb
     unit = books(world)[2 * ticker].unit_uusd
     price = zero_equity_price(float(oracles(world)[ticker].mark_ticks), share, lots, unit, fee_ppb)
@@ -177,8 +209,7 @@ def look(world: World, account: int) -> None:
             open_case(world, account)
         else:
             clear(world, account)
-            missing = absorb(world, account)
-            record(world, account, -1, WELL, 0, 0, -missing, 0, -1)
+            absorb(world, account, -1)
     elif worth < needed and liquidation_rules(world)[0].active == 1:
         open_case(world, account)
     else:
@@ -192,9 +223,10 @@ def open_case(world: World, account: int) -> None:
     freeze(world, account, 1)
     clear(world, account)
     case = cases(world)[account]
-    case.stage = STEPS
+    case.stage = first_stage(world)
     case.misses = 0
     case.pending = 0
+    case.ticker = heaviest(world, account)
     case.started_us = clock(world)[0].now_us
     open_cases(world)[0].account += 1
     case.place = open_cases(world)[0].account
@@ -207,6 +239,7 @@ def open_case(world: World, account: int) -> None:
         step = share_up(lots, liquidation_rules(world)[0].step_ppb)
         smallest = book_rules(world)[2 * ticker].size_min_lots
         step_sizes(world)[position_row(world, account, ticker)].lots = lots if step < smallest else step
+    note_case(world, account, OPENED)
 
 
 @kernel
@@ -258,7 +291,7 @@ def attend(world: World) -> None:
     count = 0
     account = take_change(world)
     while account >= 0:
-        ranks(world)[count].account = account
+        keep(world, count, account)
         count += 1
         account = take_change(world)
     for place_in_line in range(count):
@@ -266,64 +299,28 @@ def attend(world: World) -> None:
     count = order_cases(world)
     for place_in_line in range(count):
         attempt(world, ranks(world)[place_in_line].account)
+    if deleverage.waiting(world)[0].account > 0:
+        close_waiting(world)
+    for ticker in range(c.tickers):
+        deleverage.socialise(world, ticker)
 
 
 @kernel
 def order_cases(world: World) -> int:
-    """Rank the open cases by equity / maintenance, then by a draw; returns their number. Heap sort: n log n."""
+    """Rank the open cases by equity / maintenance, then by a draw; returns their number (LIQ-8)."""
     count = open_cases(world)[0].account
     c = clock(world)[0]
     for i in range(count):
         account = open_cases(world)[i + 1].account
-        needed = required(world, account)
-        rank = ranks(world)[i]
-        rank.key = float(equity(world, account)) / float(max(1, needed))
-        rank.tie = tie_order(c.seed, c.now_us, accounts(world)[account].who)
-        rank.account = account
-    for start in range(count // 2 - 1, -1, -1):
-        _sift(world, start, count)
-    for end in range(count - 1, 0, -1):
-        _swap(world, 0, end)
-        _sift(world, 0, end)
+        key = float(equity(world, account)) / float(max(1, required(world, account)))
+        enter(world, i, account, 0, key, tie_order(c.seed, c.now_us, accounts(world)[account].who))
+    sort(world, count)
     return count
 
 
 @kernel
-def _later(world: World, i: int, j: int) -> int:
-    a, b = ranks(world)[i], ranks(world)[j]
-    if a.key != b.key:
-        return 1 if a.key > b.key else 0
-    return 1 if a.tie > b.tie else 0
-
-
-@kernel
-def _swap(world: World, i: int, j: int) -> None:
-    a, b = ranks(world)[i], ranks(world)[j]
-    key, tie, account = a.key, a.tie, a.account
-    a.key = b.key
-    a.tie = b.tie
-    a.account = b.account
-    b.key = key
-    b.tie = tie
-    b.account = account
-
-
-@kernel
-def _sift(world: World, start: int, end: int) -> None:
-    root = start
-    while 2 * root + 1 < end:
-        child = 2 * root + 1
-        if child + 1 < end and _later(world, child + 1, child):
-            child += 1
-        if not _later(world, child, root):
-            return
-        _swap(world, root, child)
-        root = child
-
-
-@kernel
 def attempt(world: World, account: int) -> None:
-    """One attempt of one stage for one account (LIQ-3 to LIQ-6)."""
+    """One attempt of one stage for one account (LIQ-3 to LIQ-6, LIQ-11 to LIQ-14)."""
     case = cases(world)[account]
     if case.place == 0 or case.pending == 1:
         return
@@ -333,21 +330,42 @@ def attempt(world: World, account: int) -> None:
         finish(world, account)
         return
     if case.stage == STEPS and worth >= share_up(needed, rules.well_ppb):
+        note_case(world, account, WELL_AGAIN)
         close_case(world, account)
         return
-    if heaviest(world, account) < 0:
+    ticker = heaviest(world, account)
+    if ticker < 0:
         finish(world, account)
         return
-    if case.stage == STEPS and (case.misses >= rules.attempts_max or worth < share_up(needed, rules.escalate_ppb)):
-        case.stage = WHOLE_POSITION
-        case.misses = 0
-    elif case.stage == WHOLE_POSITION and case.misses >= 1:
-        case.stage = VAULT
+    if case.stage == STEPS:
+        if case.misses >= rules.attempts_max or worth < share_up(needed, rules.escalate_ppb):
+            escalate(world, account)
+    elif case.misses >= 1:
+        escalate(world, account)
     ticker = heaviest(world, account)
+    case.ticker = ticker
     if case.stage == VAULT:
         hand_over(world, account, ticker)
+    elif case.stage == ASSIGNED:
+        assign(world, account, ticker)
+    elif case.stage == DELEVERAGED or case.stage == SOCIALISED:
+        deleverage.wait(world, account, ticker)
     else:
-        send_order(world, account, ticker)
+        if case.stage == COVERED:
+            assign(world, account, ticker)
+        if case.place != 0 and position_size(world, account, ticker) != 0:
+            send_order(world, account, ticker)
+
+
+@kernel
+def escalate(world: World, account: int) -> None:
+    """Go on to the venue's next stage (FALL-1)."""
+    case = cases(world)[account]
+    if (case.stage == COVERED or case.stage == FUND) and cover_of(world, case.stage) == 0:
+        note_exhausted(world, case.stage)
+    case.stage = stage_after(world, case.stage)
+    case.misses = 0
+    assert case.stage != WELL, "the last stage of a venue leaves nothing open"
 
 
 @kernel
@@ -365,43 +383,105 @@ def heaviest(world: World, account: int) -> int:
 
 
 @kernel
+def cover_of(world: World, stage: int) -> int:
+    """What the venue's payer would add at a stage to the equity of the account, micro-dollars."""
+    if stage == COVERED:
+        return pool.money(world)
+    return insurance.money(world) if stage == FUND else 0
+
+
+@kernel
+def limit_of(world: World, account: int, ticker: int) -> int:
+    """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13)."""
+    stage = cases(world)[account].stage
+    lots = position_size(world, account, ticker)
+    limit_ticks = worst_price_ticks(world, account, ticker, cover_of(world, stage))
+    near_ticks, away_ppb = oracles(world)[ticker].mark_ticks, 0
+    if stage == STEPS:
+        away_ppb = liquidation_rules(world)[0].step_limit_ppb
+    elif stage == COVERED:
+        away_ppb = pool.pool_rules(world)[0].cover_ppb
+        best = books(world)[2 * ticker].best_bid if lots > 0 else books(world)[2 * ticker].best_ask
+        if best != NO_BID and best != NO_ASK:
+            near_ticks = best
+    else:
+        return limit_ticks
+    away = share_down(near_ticks, away_ppb)
+    return max(limit_ticks, near_ticks - away) if lots > 0 else min(limit_ticks, near_ticks + away)
+
+
+@kernel
 def send_order(world: World, account: int, ticker: int) -> None:
-    """Send a step or the whole position as an immediate-or-cancel order (LIQ-3, LIQ-5, LIQ-10)."""
+    """Send a step or the whole position as an immediate-or-cancel order (LIQ-10)."""
     case = cases(world)[account]
     lots = position_size(world, account, ticker)
-    limit_ticks = worst_price_ticks(world, account, ticker)
     size = abs(lots)
     if case.stage == STEPS:
         size = min(size, max(1, step_sizes(world)[position_row(world, account, ticker)].lots))
-        mark_ticks = oracles(world)[ticker].mark_ticks
-        away = share_down(mark_ticks, liquidation_rules(world)[0].step_limit_ppb)
-        limit_ticks = max(limit_ticks, mark_ticks - away) if lots > 0 else min(limit_ticks, mark_ticks + away)
-    side = SELL if lots > 0 else BUY
+    side, limit_ticks = SELL if lots > 0 else BUY, limit_of(world, account, ticker)
     if send(world, ENGINE_LANE, account, 2 * ticker, IOC, side, limit_ticks, size, ENGINE | REDUCE_ONLY, 0) == ACCEPTED:
         case.pending = 1
 
 
 @kernel
 def execute(world: World, account: int, book: int, side: int, limit_ticks: int, lots: int) -> None:
-    """An engine order arrives: it trades, pays the fee, and is recorded."""
+    """An engine order arrives: it trades, is paid for, and is recorded."""
     case = cases(world)[account]
     case.pending = 0
     if case.place == 0:
         return
+    ticker = book // 2
     worth, needed = equity(world, account), required(world, account)
+    held = position_size(world, account, ticker)
+    share = 0
+    if (case.stage == COVERED or case.stage == FUND) and held != 0:
+        # Others may have used up the payer's money since the order was sent.
+        latest = limit_of(world, account, ticker)
+        limit_ticks = max(limit_ticks, latest) if side == SELL else min(limit_ticks, latest)
+        share = equity_share(world, account, ticker)
     place(world, account, book, side, limit_ticks, lots, IOC, ENGINE | REDUCE_ONLY)
     report = reports(world)[0]
-    if report.filled_lots == 0:
+    filled, value = report.filled_lots, report.value_uusd
+    if filled == 0:
         case.misses += 1
         return
-    case.misses = 0 if case.stage == STEPS else case.misses + 1
-    value = report.value_uusd
-    fee = max(0, min(share_down(value, liquidation_rules(world)[0].fee_ppb), equity(world, account)))
-    transfer(world, USD, account, BACKSTOP, fee, LIQUIDATION_FEE)
-    note_change(world, BACKSTOP)
-    record(world, account, book // 2, case.stage, -side * report.filled_lots, value, worth, needed, -1)
-    if required(world, account) == 0:
+    missing = 0
+    if case.stage == COVERED or case.stage == FUND:
+        spent = worth - equity(world, account) - proportion(share, filled, abs(held))
+        missing = settle_beyond(world, account, case.stage, spent)
+    if case.stage != FUND:
+        charge_fee(world, account, value)
+    if case.stage != WHOLE_POSITION or position_size(world, account, ticker) == 0:
+        case.misses = 0
+    else:
+        case.misses += 1
+    record(world, account, ticker, case.stage, -side * filled, value, worth, needed, missing, -1)
+    if heaviest(world, account) < 0:
         finish(world, account)
+
+
+@kernel
+def settle_beyond(world: World, account: int, stage: int, spent: int) -> int:
+    """A close has used so much more (negative: less) than the position's share of equity; returns what was put in for it."""
+    if spent > 0:
+        return pool.pay(world, account, spent) if stage == COVERED else insurance.pay(world, account, spent)
+    if stage == FUND:
+        insurance.keep(world, account, -spent)
+    return 0
+
+
+@kernel
+def charge_fee(world: World, account: int, value: int) -> None:
+    """The liquidation fee on a fill (LIQ-9)."""
+    fee = max(0, min(share_down(value, liquidation_rules(world)[0].fee_ppb), equity(world, account)))
+    if has(world, COVERED):
+        pool.earn(world, account, fee)
+    elif has(world, FUND):
+        insurance.earn(world, account, fee)
+    elif has(world, VAULT):
+        backstop.earn(world, account, fee)
+    else:
+        transfer(world, USD, account, VENUE, fee, LIQUIDATION_FEE)
 
 
 @kernel
@@ -413,12 +493,85 @@ def answered(world: World, account: int) -> None:
 @kernel
 def hand_over(world: World, account: int, ticker: int) -> None:
     """The backstop takes a position (LIQ-6)."""
+    case = cases(world)[account]
+    if not backstop.willing(world, equity_share(world, account, ticker)):
+        note_exhausted(world, VAULT)
+        case.misses += 1
+        return
     worth, needed = equity(world, account), required(world, account)
     value = notional(world, account, ticker)
-    lots = take_over(world, account, ticker)
-    record(world, account, ticker, VAULT, lots, value, worth, needed, BACKSTOP)
-    if required(world, account) == 0:
+    lots = backstop.take_over(world, account, ticker)
+    record(world, account, ticker, VAULT, lots, value, worth, needed, 0, BACKSTOP)
+    if heaviest(world, account) < 0:
         finish(world, account)
+
+
+@kernel
+def assign(world: World, account: int, ticker: int) -> None:
+    """Offer a position to the providers, cheapest first (LIQ-11); in a covered close the pool pays what it can (LIQ-12)."""
+    case = cases(world)[account]
+    edge_ppb, tie = -1, 0
+    while position_size(world, account, ticker) != 0:
+        owner = providers.cheapest(world, account, ticker, edge_ppb, tie)
+        if owner < 0:
+            break
+        edge_ppb, tie = providers.offered_edge(world, owner, ticker), providers.order_of(world, owner)
+        if case.stage == COVERED and edge_ppb > pool.pool_rules(world)[0].cover_ppb:
+            break
+        held = position_size(world, account, ticker)
+        worth, needed = equity(world, account), required(world, account)
+        lots = providers.takeable(world, owner, ticker, held)
+        if lots == 0:
+            continue
+        side = 1 if held > 0 else -1
+        edge = providers.edge_of(world, owner, ticker, lots)
+        missing = providers.beyond_equity(equity_share(world, account, ticker), lots, abs(held), edge)
+        if missing > (pool.money(world) if case.stage == COVERED else 0):
+            break
+        if missing > 0:
+            pool.pay(world, account, missing)
+        value = abs(value_at_mark(world, ticker, lots))
+        providers.take(world, owner, account, ticker, side * lots, edge)
+        record(world, account, ticker, case.stage, side * lots, value, worth, needed, missing, owner)
+    if case.stage == ASSIGNED and position_size(world, account, ticker) != 0:
+        case.misses += 1
+    if heaviest(world, account) < 0:
+        finish(world, account)
+
+
+@kernel
+def close_waiting(world: World) -> None:
+    """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-14)."""
+    count = deleverage.waiting(world)[0].account
+    for ticker in range(clock(world)[0].tickers):
+        for side in (1, -1):
+            # What the log has no room for now waits for the next second.
+            if not deleverage.room_to_record(world):
+                break
+            lined_up = 0
+            for row in range(1, count + 1):
+                if not deleverage.waits(world, row, ticker, side):
+                    continue
+                if lined_up == 0:
+                    deleverage.line_up(world, ticker, side)
+                    lined_up = 1
+                close_against_others(world, deleverage.waiting(world)[row].account, ticker)
+            if lined_up == 1:
+                deleverage.end_line(world, ticker)
+    for row in range(1, count + 1):
+        account = deleverage.waiting(world)[row].account
+        if cases(world)[account].place != 0 and heaviest(world, account) < 0:
+            finish(world, account)
+    deleverage.dismiss(world)
+
+
+@kernel
+def close_against_others(world: World, account: int, ticker: int) -> None:
+    """One account's position is closed against the line, and recorded."""
+    worth, needed = equity(world, account), required(world, account)
+    lots, value = position_size(world, account, ticker), deleverage.close_value(world, account, ticker)
+    missing = deleverage.close_out(world, account, ticker)
+    record(world, account, ticker, cases(world)[account].stage, lots, abs(value), worth, needed, missing, -1)
 
 
 @kernel
@@ -428,14 +581,37 @@ def finish(world: World, account: int) -> None:
     if left != NOTHING_LEFT:
         cases(world)[account].pending = 1 if left == SENT else 0
         return
-    missing = absorb(world, account)
-    if missing > 0:
-        record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0, -1)
+    note_case(world, account, FINISHED)
+    absorb(world, account, cases(world)[account].ticker)
     close_case(world, account)
 
 
 @kernel
-def record(world: World, account: int, ticker: int, stage: int, lots: int, value: int, worth: int, needed: int, taker: int) -> None:  # fmt: skip
+def absorb(world: World, account: int, ticker: int) -> int:
+    """Bring an account without positions and with negative dollars to zero; returns what was missing (LIQ-15)."""
+    missing = max(0, -amount(world, account, USD))
+    if missing == 0:
+        return 0
+    rest = missing
+    for row in range(PLACES):
+        stage = places(world)[row].stage
+        if stage == VAULT:
+            rest -= backstop.pay(world, account, rest)
+        elif stage == COVERED:
+            rest -= pool.pay(world, account, rest)
+        elif stage == FUND:
+            rest -= insurance.pay(world, account, rest)
+    if rest > 0:
+        transfer(world, USD, NOBODY, account, rest, SHORTFALL)
+        note_unpaid(world, rest)
+        if ticker >= 0 and has(world, SOCIALISED):
+            deleverage.owe(world, ticker, rest)
+    record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0, missing, -1)
+    return missing
+
+
+@kernel
+def record(world: World, account: int, ticker: int, stage: int, lots: int, value: int, worth: int, needed: int, missing: int, taker: int) -> None:  # fmt: skip
     """Write a row of the liquidation log; ticker -1 marks a shortfall."""
     event = liquidation_events(world)[log_row(world, LIQUIDATION_LOG)]
     event.time_us = clock(world)[0].now_us
@@ -447,8 +623,25 @@ def record(world: World, account: int, ticker: int, stage: int, lots: int, value
     event.mark_ticks = oracles(world)[max(ticker, 0)].mark_ticks
     event.equity_uusd = worth
     event.required_uusd = needed
-    event.shortfall_uusd = -worth if ticker < 0 else 0
+    event.shortfall_uusd = missing
     event.taker = taker
+
+
+@kernel
+def note_case(world: World, account: int, happened: int) -> None:
+    """Write a row of the log of cases."""
+    ticker = cases(world)[account].ticker
+    o = oracles(world)[max(ticker, 0)]
+    event = case_events(world)[log_row(world, CASE_LOG)]
+    event.time_us = clock(world)[0].now_us
+    event.account = account
+    event.ticker = ticker
+    event.event = happened
+    event.mark_ticks = o.mark_ticks
+    event.index_ticks = nearest(o.index_usd / o.tick_usd)
+    event.equity_uusd = equity(world, account)
+    event.required_uusd = required(world, account)
+    event.gross_uusd = gross_notional(world, account)
 
 
 # Formulas of venues ---------------------------------------------------------------------------------------------------

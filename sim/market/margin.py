@@ -24,7 +24,7 @@ from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balan
 from offhours.sim.market.book import books
 from offhours.sim.market.clock import SECOND_US, clock
 from offhours.sim.market.funding import owed, payable_to_hour
-from offhours.sim.market.money import PPB, share_up
+from offhours.sim.market.money import PPB, nearest, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, open_orders
 from offhours.sim.market.positions import positions
@@ -512,6 +512,18 @@ def highest_rate(world: World, ticker: int) -> int:
     while row < last and tiers(world)[row + 1].from_uusd != NO_TIER:
         row += 1
     return tiers(world)[row].maintenance_ppb
+
+
+@kernel
+def equity_share(world: World, account: int, ticker: int) -> int:
+    """The part of an account's equity that belongs to one of its positions: as its share of maintenance margin, micro-dollars.
+
+    It has the sign of the equity. An only position has all of it, to the micro-dollar.
+    """
+    worth, mine, total = equity(world, account), maintenance(world, ticker, notional(world, account, ticker)), required(world, account)  # fmt: skip
+    if mine == total:
+        return worth
+    return nearest(float(worth) * (float(mine) / float(total)))
 
 
 # Formulas of venues ---------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from offhours.experiments.figures import FIGURES, chosen, render, strip, strip_a
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.experiments.tables import LEVERAGES, schema
 from offhours.sim.hours import DAY_US, HOUR_US, MINUTE_US, SECOND_US, parse_new_york
-from offhours.sim.market import liquidation
+from offhours.sim.market import waterfall
 from offhours.sim.rules import Mistake
 
 from .tiny import FILE, tiny
@@ -69,7 +69,7 @@ def bars_of(ticker: str) -> list[dict[str, Any]]:
 
 
 def act(us: int, value_usd: float, price_usd: float, ticker: str = "TSLAx", side: str = "long") -> dict[str, Any]:
-    stage = liquidation.STAGES[1 + len(str(us)) % 3] if ticker else "none"
+    stage = waterfall.STAGES[1 + len(str(us)) % 3] if ticker else "none"
     return {
         "time_utc": us,
         "ticker": ticker,
@@ -97,7 +97,7 @@ RESULTS = {"tourists": -1000.0, "makers": 700.0, "noise": -50.5, "venue": 250.0,
 def summary_by_hand() -> dict[str, Any]:
     funding = {"mean_bp": -0.5, "std_bp": 0.25, "share_at_cap": 0.25, "annual_pct": -43.8, "intervals": 8}
     gap = {"stock_pct": -8.0, "perp_open_gap_pct": -7.75}
-    stages = {name: {"count": 1, "notional_usd": 2500.0} for name in liquidation.STAGES[1:]}
+    stages = {name: {"count": 1, "notional_usd": 2500.0} for name in waterfall.STAGES[1:4]}
     own: dict[str, Any] = {
         "funding": funding,
         "gap": gap,

@@ -181,7 +181,7 @@ def liquidated(*rows: tuple[int, int, int, int, int]) -> Any:
 def test_liquidations_by_stage_and_soon_after_a_price() -> None:
     """A shortfall row is no liquidation; two of three dollars fell within ninety seconds of second 100."""
     events = liquidated((50, 1, 0, 1, 100), (150, 1, 0, 2, 50), (190, 2, 0, 5, 150), (190, 2, -1, 5, 0))
-    found = solvency.liquidations(events)
+    found = solvency.liquidations(events, (1, 2, 5))
     assert (found["count"], found["accounts"], found["notional_usd"]) == (3, 2, 300.0)
     assert found["by_stage"]["backstop vault"] == {"count": 1, "notional_usd": 150.0}
     assert sum(stage["count"] for stage in found["by_stage"].values()) == 3

@@ -288,7 +288,7 @@ class Market(RuleBasedStateMachine):
 
     @invariant()
     def laws(self) -> None:
-        """AUD-1 to AUD-7, LEDGER-1, and what the audit takes for granted."""
+        """AUD-1 to AUD-11, LEDGER-1, and what the audit takes for granted."""
         if not hasattr(self, "sim"):
             return
         sim, memory = self.sim, self.sim.memory
@@ -345,11 +345,11 @@ class Market(RuleBasedStateMachine):
 
 
 def test_nothing_that_anybody_does_breaks_a_law() -> None:
-    """LEDGER-1 to LEDGER-5, AUD-1 to AUD-7, MARG-5, MATCH-4, LIQ-2: thirty lives of forty actions each."""
+    """LEDGER-1 to LEDGER-5, AUD-1 to AUD-11, MARG-5, MATCH-4, LIQ-2: thirty lives of forty actions each."""
     run_state_machine_as_test(Market, settings=settings(max_examples=30, stateful_step_count=40))
 
 
 @pytest.mark.slow
 def test_nothing_that_anybody_does_breaks_a_law_for_long() -> None:
-    """AUD-1 to AUD-7, MARG-5: six hundred lives of eighty actions each."""
+    """AUD-1 to AUD-11, MARG-5: six hundred lives of eighty actions each."""
     run_state_machine_as_test(Market, settings=settings(max_examples=600, stateful_step_count=80))

@@ -1,4 +1,4 @@
-"""The audit finds what is broken, and names the law and the room (AUD-1 to AUD-7)."""
+"""The audit finds what is broken, and names the law and the room (AUD-1 to AUD-11)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from offhours.sim.market import accounts, backstop, book, margin, orders, positions
+from offhours.sim.market import accounts, book, deleverage, liquidation, margin, orders, positions, providers, waterfall
 from plain.market import ANN, BOB, BUY, CAT, NO_FEES, SELL, Simulation, go, jump, market, perp, token
 
 
@@ -31,6 +31,27 @@ def change(accessor: object, column: str, row: int, by: int) -> Callable[[Simula
         sim.memory[accessor][column][row] += by  # type: ignore[index]
 
     return apply
+
+
+def overdraw(house: int) -> Callable[[Simulation], None]:
+    """A house pays what it does not have."""
+
+    def apply(sim: Simulation) -> None:
+        accounts.transfer(sim.world, accounts.USD, house, ANN, 10**15, accounts.SHORTFALL)
+
+    return apply
+
+
+def stuck(sim: Simulation) -> None:
+    """A case stands at a stage that is not in the venue's list."""
+    sim.memory[liquidation.cases]["place"][ANN] = 1
+    sim.memory[liquidation.cases]["stage"][ANN] = waterfall.ASSIGNED
+
+
+def dear_offer(sim: Simulation) -> None:
+    """An offer asks for more than the venue allows."""
+    providers.offer(sim.world, CAT, 0, 10_000_000, 1_000_000)
+    sim.memory[providers.offers]["edge_ppb"][CAT] = 30_000_000
 
 
 def cross(sim: Simulation) -> None:
@@ -72,7 +93,14 @@ BREAKS: list[tuple[str, str, str, Callable[[Simulation], None]]] = [
     ("AUD-4", "orders", "hangs at the wrong level", change(orders.orders, "price_ticks", 1, 1)),
     ("AUD-5", "matching", ", asset 0: reserved", change(accounts.balances, "reserved", ANN * WIDTH, 1)),
     ("AUD-5", "matching", ", asset 2: reserved", change(accounts.balances, "reserved", BOB * WIDTH + 2, -1)),
-    ("AUD-6", "backstop", "shortfall is not", change(backstop.backstops, "paid_uusd", 0, 1)),
+    ("AUD-6", "waterfall", "shortfall is not", change(waterfall.payers, "paid_uusd", waterfall.VAULT, 1)),
+    ("AUD-9", "waterfall", "liquidity pool is overdrawn", overdraw(accounts.POOL)),
+    ("AUD-9", "waterfall", "insurance fund is overdrawn", overdraw(accounts.INSURANCE)),
+    ("AUD-9", "waterfall", "what nobody paid", overdraw(accounts.NOBODY)),
+    ("AUD-10", "liquidation", "stage that the venue has not", stuck),
+    ("AUD-10", "deleverage", "somebody still waits", change(deleverage.waiting, "account", 0, 1)),
+    ("AUD-11", "providers", "not the standing offers", change(providers.offers, "registered", ANN, 1)),
+    ("AUD-11", "providers", "out of bounds", dear_offer),
     (
         "AUD-7",
         "accounts",
@@ -84,7 +112,7 @@ BREAKS: list[tuple[str, str, str, Callable[[Simulation], None]]] = [
 
 
 def test_a_busy_market_is_clean() -> None:
-    """AUD-1 to AUD-7."""
+    """AUD-1 to AUD-11."""
     sim = busy()
     assert sim.audit() == []
     assert sim.conservation_error() == 0
@@ -92,10 +120,19 @@ def test_a_busy_market_is_clean() -> None:
 
 @pytest.mark.parametrize(("law", "room", "finding", "harm"), BREAKS)
 def test_each_law_is_seen_broken(law: str, room: str, finding: str, harm: Callable[[Simulation], None]) -> None:
-    """AUD-1, AUD-2, AUD-3, AUD-4, AUD-5, AUD-6, AUD-7: one number is changed, and the audit says where to look."""
+    """AUD-1, AUD-2, AUD-3, AUD-4, AUD-5, AUD-6, AUD-7, AUD-8, AUD-9, AUD-10, AUD-11: one number is changed, and the audit says where to look."""
     sim = busy()
     harm(sim)
     assert any((b.law, b.room) == (law, room) and finding in b.finding for b in sim.audit())
+
+
+def test_an_offer_in_the_list_of_another_ticker_is_found() -> None:
+    """AUD-11: an offer of the second ticker hangs in the list of the first."""
+    sim = market(tickers=2, dollars=1_000)
+    providers.offer(sim.world, ANN, 1, 10_000_000, 1_000_000)
+    heads = sim.memory[providers.offer_lists]["head"]
+    heads[0], heads[1] = heads[1], 0
+    assert ["another ticker" in b.finding for b in sim.audit()] == [True]
 
 
 def test_the_conservation_error_is_an_integer_that_counts_what_was_made() -> None:

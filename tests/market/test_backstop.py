@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhours.sim.market import accounts, backstop, liquidation
+from offhours.sim.market import accounts, backstop, liquidation, waterfall
 from plain.market import (
     ANN,
     BOB,
@@ -37,9 +37,11 @@ def long_at_20x(capital: int = 1_000_000, **knobs: int) -> Simulation:
 
 
 def ledger(sim: Simulation) -> dict[str, int]:
-    """The backstop's row, in dollars."""
-    row = sim.memory[backstop.backstops][0]
-    return {n: int(row[f"{n}_uusd"]) // DOLLAR for n in ("shortfall", "paid", "unpaid", "edge")}
+    """What was missing, and what the backstop had to do with it, in dollars."""
+    debt = sim.memory[waterfall.debts][0]
+    found = {"shortfall": debt["shortfall_uusd"], "paid": sim.memory[waterfall.payers]["paid_uusd"][waterfall.VAULT]}
+    found |= {"unpaid": debt["unpaid_uusd"], "edge": sim.memory[backstop.backstops]["edge_uusd"][0]}
+    return {name: int(value) // DOLLAR for name, value in found.items()}
 
 
 def test_it_takes_over_at_the_mark_for_an_edge() -> None:
@@ -68,18 +70,18 @@ def test_it_pays_the_shortfall_while_it_has_money() -> None:
     assert (usd(sim, ANN), ledger(sim)) == (0, {"shortfall": 10, "paid": 10, "unpaid": 0, "edge": 0})
     assert sim.equity(accounts.BACKSTOP) == 999_990 * DOLLAR
     assert events(sim)[["ticker", "shortfall_uusd"]].tolist() == [(0, 0), (-1, 10 * DOLLAR)]
-    assert sim.memory[backstop.backstops]["exhausted_us"][0] == 0
+    assert sim.memory[waterfall.payers]["exhausted_us"][waterfall.VAULT] == 0
 
 
 def test_an_exhausted_backstop_leaves_bad_debt() -> None:
-    """BACK-3, AUD-6: it starts with $4 of which $10 are needed: four are paid, six are nobody's, and it says when."""
+    """BACK-2, BACK-3, AUD-6: it starts with $4 of which $10 are needed: four are paid, six are nobody's, and it says when."""
     sim = long_at_20x(capital=4)
     jump(sim, 94.0)
     go(sim, 2)
     assert ledger(sim) == {"shortfall": 10, "paid": 4, "unpaid": 6, "edge": 0}
     assert usd(sim, accounts.NOBODY) == -6 * DOLLAR
     assert sim.equity(accounts.BACKSTOP) == 0
-    assert sim.memory[backstop.backstops]["exhausted_us"][0] == sim.now_us - 1_000_000
+    assert sim.memory[waterfall.payers]["exhausted_us"][waterfall.VAULT] == sim.now_us - 1_000_000
     assert (usd(sim, ANN), sim.audit()) == (0, [])
 
 
@@ -92,7 +94,7 @@ def test_without_capital_everything_is_bad_debt() -> None:
     assert sim.equity(accounts.BACKSTOP) == -40 * DOLLAR
     perp(sim, CAT, SELL, 9_000, 10)
     accounts.transfer(sim.world, accounts.USD, ANN, accounts.VENUE, 1 * DOLLAR, accounts.FEE)
-    assert backstop.absorb(sim.world, ANN) == 1 * DOLLAR
+    assert liquidation.absorb(sim.world, ANN, -1) == 1 * DOLLAR
     assert ledger(sim) == {"shortfall": 11, "paid": 0, "unpaid": 11, "edge": 0}
 
 
@@ -134,7 +136,7 @@ def test_it_buys_back_a_short_too() -> None:
     jump(sim, 106.0)
     go(sim, 4)
     assert (lots_of(sim, accounts.BACKSTOP), usd(sim, ANN)) == (-1_000, 0)
-    assert sim.memory[backstop.backstops]["shortfall_uusd"][0] == 10 * DOLLAR
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 10 * DOLLAR
     perp(sim, BOB, SELL, 10_700, 700)
     go(sim, 56)
     assert lots_of(sim, accounts.BACKSTOP) == -950

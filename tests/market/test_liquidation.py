@@ -11,8 +11,8 @@ from fractions import Fraction
 import pytest
 
 from offhours.sim.chance import tie_order
-from offhours.sim.market import accounts, backstop, book, flight, liquidation, margin, matching, stops
-from offhours.sim.market.liquidation import STEPS, VAULT, WELL, WHOLE_POSITION
+from offhours.sim.market import accounts, backstop, book, flight, liquidation, margin, matching, stops, waterfall
+from offhours.sim.market.waterfall import STEPS, VAULT, WELL, WHOLE_POSITION
 from plain.market import (
     ANN,
     BOB,
@@ -212,7 +212,7 @@ def test_at_the_zero_equity_price_nothing_is_left_and_nothing_is_missing() -> No
     jump(sim, 96.0)
     go(sim, 1)
     assert (usd(sim, ANN), fund(sim)) == (26_000, 4_774_000)
-    assert sim.memory[backstop.backstops]["shortfall_uusd"][0] == 0
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 0
 
 
 # Source: dydxprotocol/v4-chain, commit 84d4664b, protocol/x/clob/keeper/liquidations_test.go,
@@ -353,4 +353,4 @@ def test_who_ruins_himself_between_two_seconds_owes_it_too() -> None:
     assert (usd(sim, ANN), queue(sim, 0, BUY)) == (0, [])
     (event,) = events(sim)
     assert (event["ticker"], event["stage"], event["shortfall_uusd"]) == (-1, WELL, 10 * DOLLAR)
-    assert sim.memory[backstop.backstops]["shortfall_uusd"][0] == 10 * DOLLAR
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 10 * DOLLAR

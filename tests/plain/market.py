@@ -21,10 +21,12 @@ from offhours.sim.market import (
     clock,
     collateral,
     conversion,
+    deleverage,
     fees,
     funding,
     gap,
     halts,
+    insurance,
     interest,
     issuer,
     lending,
@@ -33,10 +35,12 @@ from offhours.sim.market import (
     matching,
     oracle,
     orders,
+    pool,
     positions,
     providers,
     stock,
     stops,
+    waterfall,
 )
 from offhours.sim.simulation import Person, Setup, Simulation, open_market
 from offhours.sim.units import read
@@ -69,6 +73,9 @@ _PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, 
 _PER_MARKET = (
     conversion.conversion_rules,
     lending.dollar_rules,
+    pool.pool_rules,
+    insurance.insurance_rules,
+    deleverage.adl_rules,
     providers.provider_rules,
     backstop.backstop_rules,
     liquidation.liquidation_rules,
@@ -95,7 +102,16 @@ def default_rules(tickers: int, tiers: Sequence[tuple[int, int, int]] = FLAT) ->
     for row, (start, initial, maintenance) in enumerate(tiers):
         schedule["from_uusd"][row], schedule["initial_ppb"][row], schedule["maintenance_ppb"][row] = start, initial, maintenance  # fmt: skip
     rules[margin.tiers] = np.tile(schedule, tickers)
+    rules[waterfall.places] = stage_list((waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT))
     return rules
+
+
+def stage_list(stages: Sequence[int]) -> Any:
+    """A venue's list of stages as the rows of its table."""
+    assert waterfall.fault(tuple(stages)) == ""
+    rows = np.zeros(waterfall.PLACES, dtype=spec_of(waterfall.places).dtype)
+    rows["stage"][: len(stages)] = stages
+    return rows
 
 
 def market(
@@ -109,6 +125,7 @@ def market(
     knobs: Knobs | None = None,
     tiers: Sequence[tuple[int, int, int]] = FLAT,
     buckets: Sequence[int] = (),
+    stages: Sequence[int] = (waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT),
     start_us: int = FRIDAY_OPEN,
     days: int = 4,
     seed: int = 7,
@@ -122,6 +139,7 @@ def market(
     """
     rules = default_rules(tickers, tiers)
     rules[oracle.oracle_rules]["pinned"] = int(pinned)
+    rules[waterfall.places] = stage_list(stages)
     for (accessor, column), value in (knobs or {}).items():
         rules[accessor][column] = value
     crowd = [Person(accounts.HOUSES, n, 100 + n) for n in range(people)]

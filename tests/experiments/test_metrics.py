@@ -12,7 +12,7 @@ from offhours.experiments.compare import paired
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import PHASES
 from offhours.sim.declare import spec_of
-from offhours.sim.market import accounts, bars, deleverage, liquidation, margin, matching
+from offhours.sim.market import accounts, bars, deleverage, liquidation, margin, matching, waterfall
 from offhours.sim.market import funding as funding_room
 
 HOUR_US = 3_600_000_000
@@ -487,7 +487,7 @@ def test_what_auto_deleverage_took() -> None:
     cuts["notional_uusd"], cuts["profit_uusd"] = [900_000_000, 225_000_000], [100_000_000, 20_000_000]
     cuts["token_ushares"] = [0, 25_000_000]
     acts = forced((18, 1, 0, 10, 500, 950), (20, 1, 0, 100, 930, 900))
-    acts["equity_uusd"][1], acts["stage"][1] = -30_000_000, liquidation.DELEVERAGED
+    acts["equity_uusd"][1], acts["stage"][1] = -30_000_000, waterfall.DELEVERAGED
     found = cascades.deleveraging(acts, cuts, np.array([10_000]))
     assert found == {
         "waves": 1,

@@ -846,10 +846,32 @@ def _tiered(side: Fraction, size: Fraction, entry: Fraction, equity: Fraction, t
     return "none: it cannot fall that far" if found == -1 else found
 
 
+def _tier_there(number: int) -> Callable[..., Fraction]:
+    """What the tier says in which the liquidation price lies: its edge (0) or maintenance rate (2)."""
+
+    def there(
+        side: Fraction, size: Fraction, entry: Fraction, equity: Fraction, tiers: Value, whole: Fraction
+    ) -> Fraction:
+        price = _tiered(side, size, entry, equity, tiers, whole)
+        tier: Any = margin.tier_of
+        return Fraction(tiers[0 if isinstance(price, str) else tier(price * size, _edges(tiers))][number])
+
+    return there
+
+
+def _margin_below(tiers: Value, edge: Fraction, whole: Fraction) -> Fraction:
+    """Maintenance margin of the tiers below an edge, none where a rate counts for the whole position."""
+    summed: Any = margin.tiered_margin
+    return Fraction(0) if whole == 1 else Fraction(summed(edge, _edges(tiers), tuple(tier[2] for tier in tiers), 0))
+
+
 _form(
     "liquidation-price", "tiers", "Kraken, multi-collateral margin schedules; MARG-1, MARG-2", "side side; size size = 1; entry price; leverage leverage; added money = 0; tiers tier*; whole flag = no",
     _step("equity", "money", "size * entry / leverage + added", lambda size, entry, leverage, added: size * entry / leverage + added),
-    _step("price", "price", "where equity + side * size * (price - entry) is the maintenance margin of size * price by tiers", _tiered, "side size entry equity tiers whole"),
+    _step("edge", "money", "look up: where the tier begins in which the price lies", _tier_there(0), "side size entry equity tiers whole"),
+    _step("rate", "rate", "look up: maintenance margin rate of that tier", _tier_there(2), "side size entry equity tiers whole"),
+    _step("below", "money", "look up: maintenance margin of all tiers below it", _margin_below, "tiers edge whole"),
+    _step("price", "price", "max(edge / size * (1 - side) / 2, (equity - side * size * entry - below + rate * edge * (1 - whole)) / (size * rate - side * size))", _tiered, "side size entry equity tiers whole"),
     tiers="tiers", whole="perp.margin.form",
 )  # fmt: skip
 _form(
@@ -1467,7 +1489,8 @@ def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:
     def allocated(budget: Fraction, rooms: Value, *values: Value) -> tuple[Fraction, ...]:
         columns = {column: [float(value) for value in values[0]]} if values else {}
         if any(len(given) != len(rooms) for given in columns.values()):
-            raise ValueError("as many as rooms")
+            allowed = f"there are {len(rooms)} rooms and {len(values[0])} of what goes with them"
+            raise Mistake("calc adl-allocation", "", "", allowed)
         candidates = policies.Candidates.of([float(room) for room in rooms], **columns)
         taken = policies.checked(policies.POLICIES[name], candidates, float(budget), name=name)
         return tuple(Fraction(repr(float(part))) for part in taken)

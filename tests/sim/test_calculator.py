@@ -484,6 +484,7 @@ def test_a_liquidation_price_by_tiers_is_the_first_price_where_margin_is_missing
     assert spare(price * (1 - s * Fraction(1, 10**9))) < 0
     if not whole:
         assert spare(price) == 0
+    by_hand(found)
 
 
 @given(size=sizes, price=cents, tiers=schedules())

@@ -46,6 +46,13 @@ Cells = Sequence[object]
 FIRST = ("strip", "who_paid")
 """The pictures at the top; all others follow in the order of the registry."""
 
+PLACED = {
+    "spread": ("dominoes", "cascade", "contagion", "deleveraging"),
+    "gap": ("awakening",),
+    "steadiness": ("funding", "steadiness", "basis"),
+}
+"""The pictures that stand beside the numbers of a section."""
+
 CAPTIONS = {
     "strip": "Above: prices, the stock's line broken while nobody can see one. Middle: positions the venue closed by force, "
     "each minute, by stage. Below: open interest by the leverage of the accounts that are long.",
@@ -113,6 +120,11 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
     """The whole report as text; `drawn` are pictures that exist already, as PNG by name."""
     have = available(run)
     pictures = {name: (drawn or {}).get(name) or _png(run, name) for name in have}
+    elsewhere = {*FIRST, *(name for names in PLACED.values() for name in names)}
+
+    def placed(section: str) -> str:
+        return "".join(_picture(name, pictures[name]) for name in PLACED[section] if name in have)
+
     parts = [
         f'<p class="small">{escape(run.scenario.name)}, seed {run.seed}; times are New York, money is US dollars</p>',
         f"<h1>{escape(run.scenario.question)}</h1>",
@@ -122,11 +134,11 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
         _section("The numbers", _numbers(run)),
         _section("How large this market was", _regime(run)),
         _section("Who was liquidated", _liquidations(run)),
-        _section("How liquidations spread", _told(cascade_report.spread(run))),
-        _section("What the gap left to be known", _told(cascade_report.gap(run))),
-        _section("How steady funding and basis were", _told(cascade_report.steadiness(run))),
+        _section("How liquidations spread", _told(cascade_report.spread(run)) + placed("spread")),
+        _section("What the gap left to be known", _told(cascade_report.gap(run)) + placed("gap")),
+        _section("How steady funding and basis were", _told(cascade_report.steadiness(run)) + placed("steadiness")),
         *(_section("The same luck, one thing changed", _controls(run)) for _ in [1] if run.summary.get("controls")),
-        _section("More pictures", "".join(_picture(name, pictures[name]) for name in have if name not in FIRST)),
+        _section("More pictures", "".join(_picture(name, pictures[name]) for name in have if name not in elsewhere)),
         _section("What differs from the venue's own rules", _differences(run)),
         _section("What the numbers rest on", _basis(run)),
         _section("Ten words", _table((), WORDS)),

@@ -449,6 +449,14 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
     stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items())
     found.append(("liquidated", f"{accounts_counted(own['accounts'])}, {dollars(own['notional_usd'])} ({stages})"))
+    branching = summary["cascade"]["branching"]
+    if branching["cases"]:
+        most = "" if branching["beside_calm"] else "at most "
+        found.append(("spread", f"{branching['cases']:,} cases in {summary['cascade']['waves']:,} waves, others forced {most}{100 * branching['ratio']:.1f} % of them"))  # fmt: skip
+    if summary["dominoes"] is not None:
+        from offhours.experiments.cascade_figures import dominoes_title
+
+        found.append(("news and dominoes", dominoes_title(summary["dominoes"])))
     if summary["gap_alone"] is not None:
         alone = summary["gap_alone"]
         found.append(("the gap alone would", f"liquidate {dollars(alone['liquidated_usd'])} and bankrupt {dollars(alone['bankrupt_usd'])}"))  # fmt: skip

@@ -17,8 +17,10 @@ index, through the token book; or the mark's distance from the index, through th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,14 +67,18 @@ def cases_of(acts: Array, events: Array | None, tick_usd: Array) -> Array:
     `acts` are those of :func:`acts_of`; `tick_usd` is that of each ticker's perp.
     """
     found: list[tuple[Any, ...]] = []
+    openings: dict[int, Array] = {}
+    if events is not None and len(events):
+        openings = {int(own["account"][0]): own for own in _by_account(events[events["event"] == OPENED])}
+    nobody = None if events is None else events[:0]
     for own in _by_account(acts):
-        if events is None or len(events) == 0:
+        if nobody is None or not openings:
             parts = np.split(own, np.flatnonzero(np.diff(own["time_us"]) > APART_US) + 1)
             for part in parts:
                 mark_usd = part["mark_ticks"][0] * tick_usd[part["ticker"][0]]
                 found.append(_case(int(part["time_us"][0]), part, int(part["ticker"][0]), float(mark_usd), np.nan))
             continue
-        opened = events[(events["account"] == own["account"][0]) & (events["event"] == OPENED)]
+        opened = openings.get(int(own["account"][0]), nobody)
         begins = np.searchsorted(own["time_us"], opened["time_us"])
         for row, part in zip(opened, np.split(own, begins)[1:]):
             if len(part):
@@ -82,10 +88,11 @@ def cases_of(acts: Array, events: Array | None, tick_usd: Array) -> Array:
     return np.sort(np.array(found, dtype=CASES), order=["time_us", "account"])
 
 
-def _by_account(acts: Array) -> list[Array]:
-    order = np.argsort(acts["account"], kind="stable")
-    parts = np.split(acts[order], np.flatnonzero(np.diff(acts["account"][order])) + 1)
-    return [part for part in parts if len(part)]
+def _by_account(rows: Array) -> list[Array]:
+    """Rows of each account, in their order."""
+    ordered = rows[np.argsort(rows["account"], kind="stable")]
+    edges = [0, *(np.flatnonzero(np.diff(ordered["account"])) + 1).tolist(), len(ordered)]
+    return [ordered[a:b] for a, b in pairwise(edges) if b > a]
 
 
 def _case(time_us: int, acts: Array, ticker: int, mark_usd: float, index_usd: float) -> tuple[Any, ...]:
@@ -149,9 +156,8 @@ def force(cases: Array, acts: Array, calm: Mapping[int, Path] | None = None) -> 
     for number, case in enumerate(cases):
         time_us, side = int(case["time_us"]), int(case["side"])
         rows = _before(acts, places, case, int(wave[number]))
-        if len(rows) == 0:
-            continue
-        from_usd, index_usd = next(filter(None, map(marks, rows)), (np.nan, np.nan))
+        others = (marks(row) for row in rows if acts["account"][row] != case["account"])
+        from_usd, index_usd = next(filter(None, others), (np.nan, np.nan))
         moved = side * (from_usd - case["mark_usd"])
         if not moved > 0:
             continue
@@ -186,12 +192,11 @@ def _places(acts: Array, waves: Array) -> dict[tuple[int, int, int], Array]:
 
 
 def _before(acts: Array, places: Mapping[tuple[int, int, int], Array], case: Array, wave: int) -> Array:
-    """Rows of others' forced trades of a case's ticker and side before it in its wave (rule 1)."""
+    """Rows of forced trades of a case's ticker and side before it in its wave; its own may be among them (rule 1)."""
     rows = places.get((int(case["ticker"]), int(case["side"]), wave))
     if rows is None:
         return np.zeros(0, dtype=np.int64)
-    rows = rows[: int(np.searchsorted(acts["time_us"][rows], case["time_us"]))]
-    return np.asarray(rows[acts["account"][rows] != case["account"]])
+    return np.asarray(rows[: bisect_left(rows, case["time_us"], key=lambda row: acts["time_us"][row])])
 
 
 def _first_marks(cases: Array, acts: Array) -> Callable[[int], tuple[float, float] | None]:
@@ -327,6 +332,7 @@ def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60, wave: int
     places = _places(acts, wave_numbers(acts["time_us"]))
     for number in largest[forcing.forced[largest] > 0]:
         rows = _before(acts, places, cases[number], int(forcing.wave[number]))
+        rows = rows[acts["account"][rows] != cases["account"][number]]
         value = np.abs(acts["value_uusd"][rows]).astype(float)
         for row, part in zip(rows, value / value.sum()):
             own = [

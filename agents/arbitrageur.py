@@ -2,7 +2,8 @@
 
 Story. He compares what holding the pair should bring over his horizon (funding, and the part of the basis that he expects to
 be gone by then) with what a round trip through both books costs at the quotes he sees. Beyond that and his hurdle he enters,
-a clip at a time: tokens bought for cash against perps sold on margin, or tokens of his inventory sold against perps bought.
+a clip at a time: tokens bought for cash against perps sold on margin, or tokens sold against perps bought, first those of his
+inventory, then borrowed ones where somebody lends them at a rate that still leaves him something.
 He leaves where holding on would cost him more than his hurdle. In between he does nothing. (The trade of He, Manela, Ross
 and von Wachter, arXiv 2212.06888; that margin on one leg and an asset on the other is what breaks it: Shleifer and Vishny,
 J. Finance 52, 1997.)
@@ -27,6 +28,8 @@ from offhours.agents.desk import (
     TOKEN,
     agents,
     best_usd,
+    borrow_tokens,
+    borrowing_rate,
     broker_dollars,
     coming_funding,
     deposit,
@@ -42,9 +45,11 @@ from offhours.agents.desk import (
     nap_us,
     now_us,
     order,
+    owed_shares,
     position_lots,
     position_shares,
     premium,
+    return_tokens,
     spare_usd,
     taker_fee,
     tickers,
@@ -63,6 +68,7 @@ EVEN, UNFILLED, TAKEN = 0, 1, 2
 """What his legs in a ticker are: equal, or one did not fill, or one was taken."""
 EVEN_SHARE = 0.1
 """Difference between the legs that he calls none, in clips: less is not worth a message."""
+HOURS_A_YEAR = 8760.0
 CHECK_EVERY = 64
 """Looks between two looks at his capital as a whole."""
 
@@ -112,10 +118,10 @@ class Arbitrageur:
 class Legs:
     """What an arbitrageur holds in a ticker, and what he may have caused himself (row = arbitrageur x T + ticker)."""
 
-    base_tokens: A[float, Column("f8", "shares", "tokens at his first look: his inventory")]
+    base_tokens: A[float, Column("f8", "shares", "tokens less borrowed ones at his first look: his inventory")]
     state: A[int, Column("i8", "code", "EVEN, UNFILLED or TAKEN")]
     seen_lots: A[int, Column("i8", "lots", "perp position at his last look")]
-    seen_tokens: A[float, Column("f8", "shares", "tokens at his last look")]
+    seen_tokens: A[float, Column("f8", "shares", "tokens less borrowed ones at his last look")]
     perp_buys_lots: A[int, Column("i8", "lots", "perps that he has sent orders to buy since then")]
     perp_sells_lots: A[int, Column("i8", "lots", "perps that he has sent orders to sell since then")]
     token_buys: A[float, Column("f8", "shares", "tokens that he has sent orders to buy since then")]
@@ -155,7 +161,7 @@ def begin(world: World, crowd: World, agent: int, row: int) -> None:
     me.looked = 1
     for ticker in range(tickers(world)):
         mine = legs(crowd)[row * tickers(world) + ticker]
-        mine.base_tokens = token_shares(world, crowd, agent, ticker)
+        mine.base_tokens = net_tokens(world, crowd, agent, ticker)
         mine.seen_tokens = mine.base_tokens
         mine.seen_lots = position_lots(world, crowd, agent, ticker)
     me.began_usd = capital_usd(world, crowd, agent, row)
@@ -222,7 +228,7 @@ def look(world: World, crowd: World, agent: int, row: int, ticker: int) -> int:
     price = index_usd(world, ticker)
     clip = me.clip_uusd / 1.0e6 / price
     taken = taken_shares(world, crowd, agent, row, ticker)
-    carried = token_shares(world, crowd, agent, ticker) - mine.base_tokens
+    carried = net_tokens(world, crowd, agent, ticker) - mine.base_tokens
     uneven = position_shares(world, crowd, agent, ticker) + carried
     was = mine.state
     if abs(uneven) <= EVEN_SHARE * clip:
@@ -239,6 +245,8 @@ def look(world: World, crowd: World, agent: int, row: int, ticker: int) -> int:
     if in_liquidation(world, crowd, agent, ticker) == 1:
         return mine.state
     if mine.state == EVEN:
+        if owed_shares(world, crowd, agent, ticker) > 0.0 and token_shares(world, crowd, agent, ticker) > 0.0:
+            return_tokens(world, crowd, agent, ticker, token_shares(world, crowd, agent, ticker))
         hold(world, crowd, agent, row, ticker, carried, clip)
     elif was != EVEN:
         repair(world, crowd, agent, row, ticker, carried, uneven)
@@ -249,7 +257,7 @@ def look(world: World, crowd: World, agent: int, row: int, ticker: int) -> int:
 def taken_shares(world: World, crowd: World, agent: int, row: int, ticker: int) -> float:
     """By how much his legs moved since his last look beyond anything that his own orders could have done, shares."""
     mine = legs(crowd)[row * tickers(world) + ticker]
-    lots_now, tokens = position_lots(world, crowd, agent, ticker), token_shares(world, crowd, agent, ticker)
+    lots_now, tokens = position_lots(world, crowd, agent, ticker), net_tokens(world, crowd, agent, ticker)
     beyond_lots = max(
         0, lots_now - mine.seen_lots - mine.perp_buys_lots, mine.seen_lots - mine.perp_sells_lots - lots_now
     )
@@ -301,8 +309,23 @@ def hold(world: World, crowd: World, agent: int, row: int, ticker: int, carried:
         asked = round_trip(world, crowd, row, ticker) + hurdle
         if gain > asked and carried + clip <= most and affords(world, crowd, agent, row, ticker, clip * price, 1) == 1:
             pair(world, crowd, agent, row, ticker, BUY, clip)
-        elif gain < -asked and clip - carried <= most and token_shares(world, crowd, agent, ticker) >= clip and affords(world, crowd, agent, row, ticker, clip * price, 0) == 1:  # fmt: skip
+        elif gain < -asked and clip - carried <= most and affords(world, crowd, agent, row, ticker, clip * price, 0) == 1 and has_tokens(world, crowd, agent, row, ticker, clip, -gain - asked) == 1:  # fmt: skip
             pair(world, crowd, agent, row, ticker, SELL, clip)
+
+
+@kernel
+def net_tokens(world: World, crowd: World, agent: int, ticker: int) -> float:
+    """Tokens he owns less those he has borrowed, shares."""
+    return token_shares(world, crowd, agent, ticker) - owed_shares(world, crowd, agent, ticker)
+
+
+@kernel
+def has_tokens(world: World, crowd: World, agent: int, row: int, ticker: int, clip: float, gain: float) -> int:
+    """1 where he has a clip of tokens to sell, or has borrowed one: if the loan leaves something of the gain."""
+    if token_shares(world, crowd, agent, ticker) >= clip:
+        return 1
+    loan = borrowing_rate(world, ticker) * arbitrageurs(crowd)[row].horizon_hours / HOURS_A_YEAR
+    return 1 if gain > loan and borrow_tokens(world, crowd, agent, ticker, clip) == 0 else 0
 
 
 @kernel

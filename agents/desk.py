@@ -14,11 +14,13 @@ from offhours.sim.market import (
     bank,
     book,
     clock,
+    collateral,
     fees,
     flight,
     funding,
     gap,
     issuer,
+    lending,
     margin,
     matching,
     oracle,
@@ -262,14 +264,28 @@ def travelling_usd(world: World, crowd: World, agent: int) -> float:
 
 
 @kernel
+def owed_shares(world: World, crowd: World, agent: int, ticker: int) -> float:
+    """Tokens that an agent has borrowed and not given back, shares."""
+    return collateral.owed(world, agents(crowd)[agent].account, ticker + 1) / 1.0e6
+
+
+@kernel
+def borrowing_rate(world: World, ticker: int) -> float:
+    """What the lender of a token charges now, a year, as a share of its value."""
+    return lending.rate(world, ticker + 1) / 1.0e9
+
+
+@kernel
 def worth_usd(world: World, crowd: World, agent: int) -> float:
-    """All an agent owns, his perps at the mark, tokens and shares at the index: venue, broker and what is on the way."""
+    """All an agent owns less what he owes, dollars: perps at the mark, tokens and shares at the index, dollars anywhere."""
     a = agents(crowd)[agent]
-    worth = equity_usd(world, crowd, agent) + broker_dollars(world, crowd, agent) + travelling_usd(world, crowd, agent)
+    worth = (margin.dollar_equity(world, a.account) - collateral.owed(world, a.account, collateral.DOLLARS)) / 1.0e6
+    worth += broker_dollars(world, crowd, agent) + travelling_usd(world, crowd, agent)
     for ticker in range(tickers(world)):
         if a.bucket != NO_BUCKET:
-            worth += margin.equity(world, a.bucket + ticker) / 1.0e6
-        worth += (token_shares(world, crowd, agent, ticker) + held_shares(world, crowd, agent, ticker)) * index_usd(world, ticker)  # fmt: skip
+            worth += margin.dollar_equity(world, a.bucket + ticker) / 1.0e6
+        held = token_shares(world, crowd, agent, ticker) + held_shares(world, crowd, agent, ticker)
+        worth += (held - owed_shares(world, crowd, agent, ticker)) * index_usd(world, ticker)
     return worth
 
 
@@ -419,6 +435,18 @@ def mint(world: World, crowd: World, agent: int, ticker: int, shares: float) -> 
 def redeem(world: World, crowd: World, agent: int, ticker: int, shares: float) -> int:
     """Turn tokens into shares. 0 or a refusal."""
     return issuer.redeem(world, agents(crowd)[agent].account, ticker, int(shares * 1.0e6), stock_usd(world, ticker))
+
+
+@kernel
+def borrow_tokens(world: World, crowd: World, agent: int, ticker: int, shares: float) -> int:
+    """Borrow tokens from the lender, where he has any and the margin carries the loan. 0 or a refusal."""
+    return lending.borrow(world, agents(crowd)[agent].account, ticker + 1, int(shares * 1.0e6))
+
+
+@kernel
+def return_tokens(world: World, crowd: World, agent: int, ticker: int, shares: float) -> int:
+    """Give borrowed tokens back, as far as they are at hand. 0 or a refusal."""
+    return lending.repay(world, agents(crowd)[agent].account, ticker + 1, int(shares * 1.0e6))
 
 
 @kernel

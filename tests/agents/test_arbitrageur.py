@@ -156,6 +156,25 @@ def test_he_sells_no_more_tokens_than_his_inventory() -> None:
     assert p.owned(sim, account_of(sim, 2), accounts.token_asset(0)) >= 0
 
 
+def test_he_borrows_tokens_where_the_loan_leaves_something_and_gives_them_back() -> None:
+    """A cheap perp, no inventory of his own, and a lender with a million dollars' worth of tokens."""
+    given = {"group.arb.endowment.tokens": "0", "lending.stock": "$1M"}
+    for rate, borrows in (("1 %", True), ("400 %", False)):
+        sim = one(changes={**given, "lending.base": rate, "lending.kink_rate": "500 %", "lending.full_rate": "500 %"})  # fmt: skip
+        demand(sim, desk.SELL, 1_500_000)
+        p.go(sim, 10 * p.MINUTE)
+        owed = desk.owed_shares(sim.world, sim.blocks[1].handle, 2, 0)
+        assert (owed > 0) == borrows
+        if borrows:
+            assert held(sim) == (pytest.approx(owed, abs=EVEN_SHARES), pytest.approx(-0.0, abs=EVEN_SHARES))
+            while expected(sim)[0] < 0.005:
+                demand(sim, desk.BUY, 100_000)
+            p.go(sim, 30 * p.MINUTE)
+            assert desk.owed_shares(sim.world, sim.blocks[1].handle, 2, 0) < 0.2 * owed
+            assert state(sim)["broken"] == 0
+            assert sim.conservation_error() == 0 and sim.audit() == []
+
+
 def take_leg(sim: Any, share: float) -> float:
     """The venue closes a share of his perp in the book, as a liquidation or a deleveraging would; shares taken."""
     lots = p.lots(sim, 2)[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from offhours.sim.market import accounts, funding, margin, matching, oracle, orders, positions
+from offhours.sim.market import accounts, collateral, funding, lending, margin, matching, oracle, orders, positions
+from plain.collateral import Tokens
 from plain.ledger import share_up
 from plain.margin import Holding, equity, maintenance, requirement
 from plain.market import ANN, CLASS_D, FLAT, Simulation, market
@@ -149,3 +150,44 @@ def test_what_was_reckoned_never_lets_an_order_pass_that_a_fresh_look_would_refu
             size = lots if book % 2 == 0 else lots // 10 + 1
             answers = [sim.place(ANN, book, side, price, size, matching.LIMIT) for sim in sims]
         assert answers[0] == answers[1], (book, side, price, lots)
+
+
+LENT = {
+    (collateral.collateral_rules, "haircut_ppb"): 123_456_789,
+    (collateral.collateral_rules, "cap_uusd"): 40_000_000,
+    (lending.dollar_rules, "stock_uusd"): 10**9,
+}
+_tokens = st.integers(0, 2_000_000)
+
+
+@given(
+    st.integers(-(10**12), 10**12),
+    st.lists(holdings, min_size=3, max_size=3),
+    st.lists(st.tuples(_tokens, _tokens, _tokens, st.integers(1, 60_000)), min_size=3, max_size=3),
+    st.integers(0, 10**9),
+)
+@settings(max_examples=200)
+def test_margin_with_tokens_and_loans(
+    dollars: int, held: list[Holding], tokens: list[tuple[int, int, int, int]], loan: int
+) -> None:
+    """COLL-1 to COLL-3, MARG-1: three tickers, tokens owned, borrowed and promised, indices apart from the marks, dollars owed."""
+    if ("lent", False) not in _BASE:
+        _BASE["lent", False] = market(1, tickers=TICKERS, tiers=CLASS_D, knobs=LENT)
+    sim = _BASE["lent", False]
+    write(sim, dollars, held)
+    memory = sim.memory
+    plain = [
+        Tokens(own, owe, min(own, sold), index * 10_000, 123_456_789, 40_000_000) for own, owe, sold, index in tokens
+    ]
+    for ticker, (t, (*_, index)) in enumerate(zip(plain, tokens)):
+        row = ANN * (2 + 2 * TICKERS) + accounts.token_asset(ticker)
+        memory[accounts.balances]["amount"][row], memory[accounts.balances]["reserved"][row] = t.owned, t.promised
+        memory[collateral.loans]["owed"][ANN * (1 + TICKERS) + 1 + ticker] = t.borrowed
+        memory[oracle.oracles]["index_ticks"][ticker] = index
+    memory[collateral.loans]["owed"][ANN * (1 + TICKERS)] = loan
+    assert margin.equity(sim.world, ANN) == equity(dollars, held) + sum(t.counted() for t in plain) - loan
+    assert margin.dollar_equity(sim.world, ANN) == equity(dollars, held)
+    kept = maintenance(held, CLASS_D, False) + sum(t.margin(250_000_000) for t in plain)
+    assert margin.required(sim.world, ANN) == kept
+    needed = sum(h.worst(CLASS_D, False) for h in held) + sum(t.margin(500_000_000, t.promised) for t in plain)
+    assert margin.initial_needed(sim.world, ANN, -1) == needed

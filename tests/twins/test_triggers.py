@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhours.sim.market import accounts, backstop, funding, liquidation, margin, positions, stops, triggers
+from offhours.sim.market import (
+    accounts,
+    backstop,
+    collateral,
+    conversion,
+    funding,
+    lending,
+    liquidation,
+    margin,
+    oracle,
+    positions,
+    stops,
+    triggers,
+)
+from plain.collateral import Tokens
 from plain.funding import owed
 from plain.margin import Holding, equity, maintenance
 from plain.market import (
@@ -135,6 +149,99 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, form: str,
             if account in before:
                 continue
             assert (account in after) == below(sim, account, form), (account, step)
+    assert sim.audit() == []
+
+
+PLEDGED = {
+    **RULES,
+    (collateral.collateral_rules, "haircut_ppb"): 100_000_000,
+    (collateral.collateral_rules, "cap_uusd"): 9_000 * DOLLAR,
+    (lending.lending_rules, "stock_uusd"): 10**9 * DOLLAR,
+    (lending.dollar_rules, "stock_uusd"): 10**9 * DOLLAR,
+    (conversion.conversion_rules, "limit_uusd"): 10**15,
+}
+
+
+def pledged() -> Simulation:
+    """Ann and eight accounts with dollars in a market where tokens count and everything can be borrowed."""
+    if (0, "pledged") not in _BASE:
+        start = FRIDAY_OPEN + 30 * MINUTE - 20 * SECOND
+        sim = market(1 + CROWD, tickers=2, knobs=PLEDGED, start_us=start, orders=64)
+        for account in range(ANN, ANN + 1 + CROWD):
+            sim.endow(account, accounts.USD, 10**9 * DOLLAR)
+        _BASE[0, "pledged"] = sim
+    return _BASE[0, "pledged"].fork()
+
+
+def tokens_of(sim: Simulation, account: int) -> list[Tokens]:
+    """An account's tokens and loans as the plain twin has them."""
+    found = []
+    for ticker in range(2):
+        index = int(sim.memory[oracle.oracles]["index_ticks"][ticker]) * 10_000
+        borrowed = int(sim.memory[collateral.loans]["owed"][account * 3 + 1 + ticker])
+        found.append(Tokens(usd(sim, account, 2 + 2 * ticker), borrowed, 0, index, 100_000_000, 9_000 * DOLLAR))
+    return found
+
+
+def margin_of(sim: Simulation, account: int) -> tuple[int, int]:
+    """Equity and maintenance margin of an account, by the plain twins."""
+    held, tokens = holdings(sim, account), tokens_of(sim, account)
+    worth = equity(usd(sim, account), held) + sum(t.counted() for t in tokens)
+    worth -= int(sim.memory[collateral.loans]["owed"][account * 3])
+    return worth, maintenance(held, *FORMS["flat"]) + sum(t.margin(250_000_000) for t in tokens)
+
+
+one = st.tuples(
+    st.lists(st.sampled_from([0, 0, 300, -300, 9_990, -20_000]), min_size=2, max_size=2),
+    st.lists(st.sampled_from([0, 1, 20, 150]), min_size=2, max_size=2),
+    st.lists(st.sampled_from([0, 0, 1, 30]), min_size=2, max_size=2),
+    st.sampled_from([0, 0, 500]),
+    st.sampled_from([0, 1, 2, 10, 100, 1_000]),
+)
+jumps = st.tuples(moves, moves, st.sampled_from([None, None, -1.0, -0.3, 0.0, 0.7]))
+
+
+@given(st.lists(one, min_size=CROWD, max_size=CROWD), st.lists(jumps, min_size=5, max_size=40))
+@settings(max_examples=60)
+def test_triggers_find_whose_tokens_or_debts_have_failed(people: list[Any], path: list[Any]) -> None:
+    """MARG-5, COLL-1, COLL-2: positions, tokens, borrowed tokens that were sold and dollars that were borrowed, over a full hour;
+    indices move, and the mark of the first ticker apart from its index."""
+    sim = pledged()
+    everybody = range(BOB, BOB + CROWD)
+    for account, (sizes_wanted, owned, short, loan, kept) in zip(everybody, people, strict=True):
+        for ticker in range(2):
+            if sizes_wanted[ticker]:
+                side = BUY if sizes_wanted[ticker] > 0 else SELL
+                assert sim.place(account, 2 * ticker, side, 10_000, abs(sizes_wanted[ticker])) == 0
+                assert sim.place(ANN, 2 * ticker, -side, 10_000, abs(sizes_wanted[ticker])) == 0
+            if owned[ticker]:
+                sim.endow(account, 2 + 2 * ticker, owned[ticker] * 10**6)
+            if short[ticker]:
+                assert lending.borrow(sim.world, account, ticker + 1, short[ticker] * 10**6) == 0
+                asset = accounts.token_asset(ticker)
+                accounts.transfer(sim.world, asset, account, ANN, short[ticker] * 10**6, accounts.TOKEN_TRADE)
+        if loan:
+            assert lending.borrow(sim.world, account, 0, loan * DOLLAR) == 0
+        worth, needed = margin_of(sim, account)
+        spare = worth - needed - kept * DOLLAR
+        accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
+        margin.note_change(sim.world, account)
+    go(sim, 1)
+    prices = [10_000, 10_000]
+    for step in path:
+        before = in_case(sim)
+        for ticker in range(2):
+            prices[ticker] = max(3_000, prices[ticker] + step[ticker])
+            put_price(sim, prices[ticker] / 100, ticker)
+        if step[2] is not None:
+            sim.memory[oracle.oracles]["average_usd"][0] = step[2]
+        go(sim, 1)
+        after = in_case(sim)
+        for account in everybody:
+            if account not in before:
+                worth, needed = margin_of(sim, account)
+                owns = any(t.owned or t.borrowed for t in tokens_of(sim, account)) or needed > 0
+                assert (account in after) == (worth < needed and owns), (account, step, worth, needed)
     assert sim.audit() == []
 
 

@@ -345,7 +345,9 @@ def _amount(what: str, value: float | None) -> str:
 
 def _liquidations(run: Run) -> str:
     s = run.summary["liquidations"]
-    stages = [(name, f"{of['count']:,}", dollars(of["notional_usd"])) for name, of in s["by_stage"].items()]
+    stages = [
+        (name, f"{of['count']:,}", dollars(of["notional_usd"])) for name, of in s["by_stage"].items() if of["count"]
+    ]
     by_stage = _table(("stage", "trades", "dollars"), stages, numeric=(1, 2))
     frame = run.tables().get("liquidations")
     if frame is None or frame.empty:

@@ -44,7 +44,7 @@ from offhours.sim.underlying import closed_windows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from offhours.sim.simulation import Simulation
+    from offhours.sim.simulation import Setup, Simulation
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[["Stage"], None]
@@ -73,16 +73,15 @@ class Stage:
 # Building ------------------------------------------------------------------------------------------------------------
 
 
-def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
-    """The scenario's market and population at its start, everybody asleep."""
-    from offhours.agents.crowd import open_peopled_market
+def setup_of(scenario: Scenario, seed: int, log_trades: bool = True) -> Setup:
+    """The scenario's market as a value: what any population can be seated in."""
     from offhours.sim.simulation import Setup
 
     people = sum(group.count for group in scenario.groups)
     if people >= AGENTS_MOST:
         allowed = f"{people:,} traders do not fit into the queue of wakes, which holds {AGENTS_MOST - 1:,}"
         raise Mistake(scenario.file, "group.count", "", allowed)
-    setup = Setup(
+    return Setup(
         scenario.tickers,
         scenario.rules.arrays,
         seed,
@@ -97,9 +96,17 @@ def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
         log_trades=log_trades,
         always_open=scenario.always_open,
     )
+
+
+def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
+    """The scenario's market and population at its start, everybody asleep."""
+    from offhours.agents.crowd import open_peopled_market
+
+    setup = setup_of(scenario, seed, log_trades)
     try:
         return open_peopled_market(setup, scenario.groups)
     except MemoryError:
+        people = sum(group.count for group in scenario.groups)
         raise MarketFull(f"{people:,} traders need more memory than there is") from None
 
 

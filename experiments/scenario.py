@@ -111,6 +111,7 @@ from offhours.sim.rules import (
 from offhours.sim.underlying import PPB, GivenGap, Release, closed_windows, earnings_rows, plan_rows, replay_rows
 
 if TYPE_CHECKING:
+    from offhours.agents.mesa_model import OffhoursModel
     from offhours.experiments.run import Run
 
 REGIMES = ("mature", "launch")
@@ -527,6 +528,13 @@ class Scenario:
         from offhours.experiments.run import run
 
         return run(self, seed=seed, **options)
+
+    def model(self, seed: int = 7, traders: int = 1, **options: Any) -> OffhoursModel:
+        """The same market as a ``mesa.Model`` at its start, with seats for so many traders of one's own."""
+        from offhours.agents.mesa_model import OffhoursModel
+        from offhours.experiments.run import setup_of
+
+        return OffhoursModel(setup_of(self, seed), self.groups, seats=traders, **options)
 
 
 def _no_arbitrage(of: Scenario) -> dict[str, Any]:

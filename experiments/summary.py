@@ -447,8 +447,8 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("first price", f"{_pct(first['pct'])} from {first['from']} at {format_new_york_short(at_us)} New York, after {first['hours_without']:.0f} h without one"))  # fmt: skip
     if rates["mean_bp"] is not None:
         found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
-    stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items())
-    found.append(("liquidated", f"{accounts_counted(own['accounts'])}, {dollars(own['notional_usd'])} ({stages})"))
+    stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items() if of["count"])
+    found.append(("liquidated", f"{accounts_counted(own['accounts'])}, {dollars(own['notional_usd'])}" + (f" ({stages})" if stages else "")))  # fmt: skip
     branching = summary["cascade"]["branching"]
     if branching["cases"]:
         most = "" if branching["beside_calm"] else "at most "

@@ -172,9 +172,13 @@ def test_each_long_command_works_as_written(folder: Path) -> None:
 
 def test_the_python_of_the_page_runs(folder: Path) -> None:
     """In the folder of the run before, so that its warm-up is there already, as it is for whoever reads on."""
-    (program,) = blocks(README, "python")
+    program, trader = blocks(README, "python")
     printed = type_it([sys.executable, "-c", program], folder)
     assert len(printed.splitlines()) >= 4
+    when, position, equity = type_it([sys.executable, "-c", trader], folder).rsplit(maxsplit=2)
+    # Half the session of the first day; he has traded, at the cost of some fees.
+    assert when.startswith("Fri 2026-02-20 15:30:00") and float(position) >= 0
+    assert 0 < abs(float(equity) - 10_000) < 1000
 
 
 def test_the_picture_is_of_the_run_that_the_page_tells_to_make(folder: Path) -> None:

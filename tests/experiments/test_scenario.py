@@ -281,7 +281,7 @@ MISTAKES = [
     ({"venue": "kracken"}, "there is no venue 'kracken'"),
     ({"regime": "old"}, "--set: regime: 'old' is not one of mature, launch"),
     ({"always_open": "maybe"}, "--set: always_open: 'maybe' is not a yes or no"),
-    ({"perp.margin.class": "Z"}, "there is no margin class 'Z'; there are flat, A, B, C, D"),
+    ({"perp.margin.class": "Z"}, "there is no margin class 'Z'; there are flat, flat20, A, B, C, D"),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+import types as python_types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -238,3 +239,18 @@ else:
     def highest_bit(word: int) -> int:
         """Position of the highest set bit of a positive int64."""
         return word.bit_length() - 1
+
+
+def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel as the Python function it is written as, with all it calls: for a number now and then nothing is compiled."""
+    plain: Any = getattr(function, "py_func", function)
+    kernels = {
+        name: uncompiled(plain.__globals__[name])
+        for name in plain.__code__.co_names
+        if hasattr(plain.__globals__.get(name), "py_func")
+    }
+    if not kernels:
+        return plain  # type: ignore[no-any-return]
+    return python_types.FunctionType(
+        plain.__code__, {**plain.__globals__, **kernels}, plain.__name__, plain.__defaults__
+    )

@@ -10,14 +10,14 @@ import functools
 import inspect
 import itertools
 import math
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from offhours.sim import policies
-from offhours.sim.market import funding, issuer, liquidation, margin, oracle
+from offhours.sim.compile import uncompiled
+from offhours.sim.market import deleverage, funding, issuer, liquidation, margin, oracle
 from offhours.sim.rules import Mistake
 
 MICRO = 1_000_000
@@ -173,6 +173,9 @@ MEANINGS: dict[str, str] = {
     "equities": "equity of each",
     "hedged": "part of each that is a hedge",
     "place": "place in the queue, 1 first",
+    "profit": "unrealised profit of the position, negative where it has lost",
+    "cost": "value at which the position was opened",
+    "margin_kept": "maintenance margin of the account",
     "count": "how many stand in the queue",
     "gains": "gains of the winners, separated by commas",
     "shortfall": "what is missing",
@@ -203,7 +206,7 @@ EXAMPLES: dict[str, str] = {
     "future": "255", "years": "0.25", "spot": "250", "correlation": "0.3", "spot_vol": "40 %", "rate_vol": "10 %",
     "raw": "100", "fee_a_year": "1 %", "other_balance": "50000", "budget": "20", "rooms": "10, 10, 20",
     "scores": "1, 3, 2", "profits": "100, 50, 10", "leverages": "2x, 5x, 1x", "equities": "100, 20, 40",
-    "hedged": "10, 0, 5", "place": "3", "count": "20", "gains": "2000, 80, 6000", "shortfall": "5500",
+    "hedged": "10, 0, 5", "place": "3", "profit": "2000", "cost": "23000", "margin_kept": "625", "count": "20", "gains": "2000, 80, 6000", "shortfall": "5500",
     "long_size": "7", "short_size": "4", "deposits": "120",
 }  # fmt: skip
 """An input's value where somebody only wants to see a form at work (`offhours venues check`)."""
@@ -257,19 +260,6 @@ FORMS: dict[str, dict[str, Form]] = {}
 def _question(name: str, sentence: str) -> None:
     QUESTIONS[name] = sentence
     FORMS[name] = {}
-
-
-def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel as the Python function it is written as, with all it calls: for a number now and then nothing is compiled."""
-    plain: Any = getattr(function, "py_func", function)
-    kernels = {
-        name: uncompiled(plain.__globals__[name])
-        for name in plain.__code__.co_names
-        if hasattr(plain.__globals__.get(name), "py_func")
-    }
-    if not kernels:
-        return plain  # type: ignore[no-any-return]
-    return types.FunctionType(plain.__code__, {**plain.__globals__, **kernels}, plain.__name__, plain.__defaults__)
 
 
 def _step(name: str, kind: str, formula: str, function: Callable[..., Any], arguments: str = "") -> Step:
@@ -1069,6 +1059,40 @@ def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:
 
 
 # Auto-deleveraging and socialised loss -----------------------------------------------------------------------------------
+
+_question("adl-score", "what a venue ranks a position by in its queue; the highest is cut first")
+_DOLLARS = 1_000_000.0
+
+
+def _in_micro_dollars(function: Callable[..., Any], money: int) -> Callable[..., Any]:
+    """A formula that counts micro-dollars, asked in dollars: its last `money` arguments are money."""
+    plain = uncompiled(function)
+
+    def asked(*values: Fraction) -> Any:
+        first = len(values) - money
+        return plain(*map(float, values[:first]), *(float(value) * _DOLLARS for value in values[first:]))
+
+    return asked
+
+
+_form(
+    "adl-score", "bitmex", "BitMEX, auto-deleveraging: profit rate x effective leverage, a loss divided by it (ADL-1)", "profit money; cost money; notional money; equity money",
+    _step("profit_rate", "rate", "profit / cost", lambda profit, cost: profit / cost),
+    _step("effective_leverage", "number", "notional / equity", lambda notional, equity: notional / equity),
+    _step("score", "number", "profit_rate * effective_leverage if profit > 0 else profit_rate / effective_leverage", _in_micro_dollars(deleverage.bitmex_score, 4), "profit cost notional equity"),
+)  # fmt: skip
+_form(
+    "adl-score", "hyperliquid", "Hyperliquid, auto-deleveraging: (mark / entry) x (notional / account value), for a short entry / mark (ADL-1)", "side side; mark price; entry price; notional money; equity money",
+    _step("score", "number", "(mark / entry if side > 0 else entry / mark) * (notional / equity)", _in_micro_dollars(deleverage.hyperliquid_score, 2), "side mark entry notional equity"),
+)  # fmt: skip
+_form(
+    "adl-score", "binance", "Binance, leverage-weighted profit: profit over collateral x margin ratio (ADL-1)", "profit money; margin_kept money; equity money",
+    _step("score", "number", "profit / equity * (margin_kept / equity)", _in_micro_dollars(deleverage.binance_score, 3), "profit margin_kept equity"),
+)  # fmt: skip
+_form(
+    "adl-score", "bybit", "Bybit, auto-deleveraging: leveraged return (ADL-1)", "profit money; equity money",
+    _step("score", "number", "profit / equity", _in_micro_dollars(deleverage.bybit_score, 2), "profit equity"),
+)  # fmt: skip
 
 _question("adl-price", "what closing against a counterparty costs, and what both have left")
 _form(

@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offhours.sim.compile import uncompiled
+from offhours.sim.market import deleverage
 from offhours.sim.rules import Mistake, nearest
 
 Floats = NDArray[np.float64]
@@ -154,6 +156,35 @@ def in_lots(amounts: Floats, most: Floats, budget: int) -> Floats:
         if rest == before:
             break
     return whole
+
+
+# Scores ---------------------------------------------------------------------------------------------------------------
+
+
+def venue_scores(venue: str, candidates: Candidates, side: int, maintenance: Any = None) -> Floats:
+    """What a venue ranks these candidates by, all of one side (+1 long, -1 short), as its market does (ADL-1).
+
+    "bitmex", "hyperliquid", "binance" (which needs the accounts' maintenance margins) or "bybit".
+    """
+    money = 1e6
+    profit, equity, notional = candidates.profit * money, candidates.equity * money, candidates.notional * money
+    cost = notional - side * profit
+    kept = np.zeros(len(candidates)) if maintenance is None else np.asarray(maintenance, dtype=np.float64) * money
+    columns: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "bitmex": (deleverage.bitmex_score, (profit, cost, notional, equity)),
+        "hyperliquid": (
+            deleverage.hyperliquid_score,
+            (np.full(len(candidates), side), notional, cost, notional, equity),
+        ),
+        "binance": (deleverage.binance_score, (profit, kept, equity)),
+        "bybit": (deleverage.bybit_score, (profit, equity)),
+    }
+    if venue not in columns:
+        allowed = f"there is no score of '{venue}'; there are {', '.join(columns)}{nearest(venue, columns)}"
+        raise Mistake("adl.score", "", venue, allowed)
+    formula, values = columns[venue]
+    plain = uncompiled(formula)
+    return np.array([plain(*row) for row in zip(*(column.tolist() for column in values))], dtype=np.float64)
 
 
 # Policies -------------------------------------------------------------------------------------------------------------

@@ -235,6 +235,13 @@ DELEVERAGING: list[Vector] = [
     ("V-A15", f"{SETTLE} case 4", "socialised-loss", "vega", {"gains": "7200, 80, 800", "shortfall": 100}, (90, 1, 9)),
 ]  # fmt: skip
 
+SCORES: list[Vector] = [
+    ("V-A17 long", "Hyperliquid documentation, auto-deleveraging", "adl-score", "hyperliquid", {"side": "long", "mark": 300, "entry": 200, "notional": 3_000, "equity": 1_000}, 4.5),
+    ("V-A17 short", "Hyperliquid documentation, auto-deleveraging", "adl-score", "hyperliquid", {"side": "short", "mark": 100, "entry": 150, "notional": 3_000, "equity": 1_000}, 4.5),
+    ("BitMEX profit", "BitMEX, ADL page: profit rate x effective leverage", "adl-score", "bitmex", {"profit": 1_000, "cost": 2_000, "notional": 3_000, "equity": 1_000}, 1.5),
+    ("BitMEX loss", "BitMEX, ADL page: profit rate / effective leverage", "adl-score", "bitmex", {"profit": -1_000, "cost": 4_000, "notional": 3_000, "equity": 1_000}, -1 / 12),
+]  # fmt: skip
+
 BOOK: list[Vector] = [
     ("book walk", "arXiv 2512.01112, execution example", "impact-price", "size", {"levels": "1@1.0, 3@1.1, 10@1.2", "size": 5}, 1.1),
 ]  # fmt: skip
@@ -250,6 +257,7 @@ VECTORS = [
     *PRICES,
     *TOKENS,
     *DELEVERAGING,
+    *SCORES,
     *BOOK,
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhours.sim.compile import uncompiled
+from offhours.sim.market import deleverage
 from offhours.sim.policies import (
     POLICIES,
     Candidates,
@@ -30,6 +33,7 @@ from offhours.sim.policies import (
     queue,
     risk_aware_by,
     unranked,
+    venue_scores,
     water_level,
     wealth_pro_rata,
 )
@@ -67,6 +71,43 @@ def test_the_queue_of_the_bitmex_example() -> None:
     longs = Candidates.of([10, 10, 20, 30, 20, 10], score=rank)
     assert queue(longs, 20).tolist() == [0, 10, 0, 0, 10, 0]
     assert unranked(longs, 20).tolist() == [10, 10, 0, 0, 0, 0]
+
+
+def test_each_venue_ranks_by_its_own_score() -> None:
+    """ADL-1: three longs; BitMEX and Bybit look at profit and leverage, Hyperliquid at price gained and leverage, so they differ."""
+    longs = Candidates.of([1, 1, 1], profit=[50, 10, 0], notional=[150, 110, 100], equity=[100, 10, 5])
+    assert venue_scores("bitmex", longs, 1).tolist() == pytest.approx([0.75, 1.1, 0])
+    assert venue_scores("hyperliquid", longs, 1).tolist() == pytest.approx([1.5 * 1.5, 1.1 * 11, 20])
+    assert venue_scores("bybit", longs, 1).tolist() == pytest.approx([0.5, 1, 0])
+    assert venue_scores("binance", longs, 1, maintenance=[5, 4, 3]).tolist() == pytest.approx([0.025, 0.4, 0])
+    shorts = Candidates.of([1], profit=[50], notional=[100], equity=[100])
+    assert venue_scores("bitmex", shorts, -1).tolist() == pytest.approx([50 / 150])
+    ranked = replace(longs, score=venue_scores("hyperliquid", longs, 1))
+    assert queue(ranked, 1.5).tolist() == [0, 0.5, 1]
+    with pytest.raises(Mistake, match="did you mean bitmex"):
+        venue_scores("bitmx", longs, 1)
+
+
+@given(crowd=crowds(), share=st.floats(0, 1))
+def test_the_market_shares_out_as_the_policy_does(crowd: Candidates, share: float) -> None:
+    """ADL-2: lots allotted one after the other by weight, who reaches his limit first, are wealth pro rata to the lot."""
+    lots = np.ceil(crowd.room)
+    profit = np.maximum(np.round(crowd.profit), 0)
+    if profit.sum() == 0:
+        return
+    allot = uncompiled(deleverage.allotment)
+    gained = [int(i) for i in np.flatnonzero(profit)]
+    wanted = int(share * lots[gained].sum())
+    rest, weights = wanted, int(profit.sum())
+    taken = np.zeros(len(lots))
+    for i in sorted(gained, key=lambda i: lots[i] / profit[i]):
+        taken[i] = allot(rest, int(profit[i]), weights, int(lots[i]))
+        rest -= int(taken[i])
+        weights -= int(profit[i])
+    assert rest == 0
+    ours = wealth_pro_rata(Candidates.of(lots, profit=profit), wanted)
+    assert taken == pytest.approx(ours, abs=len(gained))
+    assert taken.sum() == wanted
 
 
 def test_the_static_example_of_the_literature() -> None:

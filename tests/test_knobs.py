@@ -51,8 +51,11 @@ def says_why(knob: Knob) -> bool:
 
 
 def is_dated(document: str) -> bool:
-    """Whether a document has a name and a year, or a day."""
-    return bool(re.search(r"[A-Z]\w+|\w/\w", document) and re.search(r"\b20[12]\d(-\d\d-\d\d)?\b", document))
+    """Whether a document has a name, and a year, a day or a commit."""
+    return bool(
+        re.search(r"[A-Z]\w+|\w[./]\w", document)
+        and re.search(r"\b20[12]\d(-\d\d-\d\d)?\b|\bcommit [0-9a-f]{8}", document)
+    )
 
 
 def finding(knob: Knob, beside: set[str]) -> str:

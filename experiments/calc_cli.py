@@ -28,6 +28,9 @@ def calc_command(
     ticker: Annotated[str, typer.Option("--ticker", help="whose values are taken from the rulebook")] = "TSLAx",
     steps: Annotated[bool, typer.Option("--steps", help="print each formula with the numbers put in")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    allow_python: Annotated[
+        bool, typer.Option("--allow-python", help="let --venue my_policy.py:fair run, for adl-allocation")
+    ] = False,
 ) -> None:
     """Ask a venue's formula for a number: offhours calc liquidation-price --venue binance --side long --entry 250 ...
 
@@ -47,6 +50,9 @@ def calc_command(
     if asked in QUESTIONS and venue == "all":
         _print_all(asked, ticker, given, as_json)
         return
+    if asked == "adl-allocation" and venue is not None and ".py" in venue:
+        _print_own_policy(venue, given, allow_python, as_json)
+        return
     answer = ask(question, venue, ticker=ticker, **given)
     if as_json:
         typer.echo(json.dumps(answer.to_json(), indent=2))
@@ -56,11 +62,11 @@ def calc_command(
         typer.echo(answer.text)
 
 
-def _given(words: list[str]) -> dict[str, object]:
+def _given(words: list[str]) -> dict[str, Any]:
     """The inputs behind a question: --name value, --name=value or name=value."""
     from offhours.sim.rules import Mistake
 
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     at = 0
     while at < len(words):
         word = words[at]
@@ -74,6 +80,8 @@ def _given(words: list[str]) -> dict[str, object]:
             value = words[at]
             at += 1
         key = name.removeprefix("--").replace("-", "_")
+        if key in ("question", "venue", "ticker"):
+            raise Mistake("calc", "", word, f"write '--{key} {value}'")
         if key in found:
             raise Mistake("calc", "", word, f"'{name}' is given twice")
         found[key] = value
@@ -116,7 +124,41 @@ def _print_forms(question: str, as_json: bool) -> None:
         typer.echo(f"  {form.steps[-1].name} = {form.steps[-1].formula}")
 
 
-def _print_all(question: str, ticker: str, given: dict[str, object], as_json: bool) -> None:
+def _print_own_policy(text: str, given: dict[str, Any], allowed: bool, as_json: bool) -> None:
+    """What a policy of one's own takes of each; it is asked as the built-in ones are."""
+    from offhours.sim.calculator import ask
+    from offhours.sim.policies import TIME_LIMIT_S, Candidates, checked, load
+    from offhours.sim.rules import Mistake, nearest
+
+    columns = {
+        "scores": "score",
+        "profits": "profit",
+        "leverages": "notional",
+        "equities": "equity",
+        "hedged": "offset",
+    }
+    plain = ask("adl-allocation", "unranked", **{k: v for k, v in given.items() if k not in columns})
+    numbers: dict[str, list[float]] = {}
+    for name, value in given.items():
+        if name in columns:
+            parts = str(value).split(",")
+            try:
+                numbers[columns[name]] = [float(part.strip().removesuffix("x")) for part in parts]
+            except ValueError:
+                raise Mistake("calc", name, "", f"'{value}' is not a list of numbers") from None
+            if len(parts) != len(plain["rooms"]):
+                raise Mistake("calc", name, "", f"there are {len(plain['rooms'])} rooms and {len(parts)} of these")
+        elif name not in ("budget", "rooms"):
+            raise Mistake("calc", name, "", f"a policy is not asked for this{nearest(name, columns)}")
+    candidates = Candidates.of([float(room) for room in plain["rooms"]], **numbers)
+    policy = load(text, allowed=allowed)
+    taken = checked(policy, candidates, float(plain["budget"]), name=text, seconds=TIME_LIMIT_S).tolist()
+    typer.echo(
+        json.dumps({"policy": text, "reductions": taken}) if as_json else ", ".join(f"{part:g}" for part in taken)
+    )
+
+
+def _print_all(question: str, ticker: str, given: dict[str, Any], as_json: bool) -> None:
     """One line for each form that these inputs are enough for; what a form has no use for is left out."""
     from offhours.sim.calculator import FORMS, ask
     from offhours.sim.rules import Mistake

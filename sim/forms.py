@@ -177,6 +177,9 @@ MEANINGS: dict[str, str] = {
     "cost": "value at which the position was opened",
     "margin_kept": "maintenance margin of the account",
     "count": "how many stand in the queue",
+    "losses": "losses of the symbols, separated by commas",
+    "pool_before": "pool before these losses",
+    "missing": "what the pool could not pay",
     "gains": "gains of the winners, separated by commas",
     "shortfall": "what is missing",
     "long_size": "open longs",
@@ -206,7 +209,7 @@ EXAMPLES: dict[str, str] = {
     "future": "255", "years": "0.25", "spot": "250", "correlation": "0.3", "spot_vol": "40 %", "rate_vol": "10 %",
     "raw": "100", "fee_a_year": "1 %", "other_balance": "50000", "budget": "20", "rooms": "10, 10, 20",
     "scores": "1, 3, 2", "profits": "100, 50, 10", "leverages": "2x, 5x, 1x", "equities": "100, 20, 40",
-    "hedged": "10, 0, 5", "place": "3", "profit": "2000", "cost": "23000", "margin_kept": "625", "count": "20", "gains": "2000, 80, 6000", "shortfall": "5500",
+    "hedged": "10, 0, 5", "place": "3", "profit": "2000", "cost": "23000", "margin_kept": "625", "count": "20", "gains": "2000, 80, 6000", "losses": "200000, 300000", "pool_before": "1000000", "missing": "50000", "shortfall": "5500",
     "long_size": "7", "short_size": "4", "deposits": "120",
 }  # fmt: skip
 """An input's value where somebody only wants to see a form at work (`offhours venues check`)."""
@@ -1157,6 +1160,13 @@ _form(
     "socialised-loss", "vega", "Vega 0002-STTL: winners receive what was collected in proportion to their gains, in whole pieces", "gains number*; shortfall number",
     _step("received", "number*", "look up: gain * (sum of gains - shortfall) / sum of gains, rounded down; the last gets the rest", lambda gains, shortfall: tuple(Fraction(paid) for paid in liquidation.socialised(tuple(int(gain) for gain in gains), int(sum(gains) - shortfall)))),
     _step("forgone", "number*", "look up: gains less what was received", lambda gains, received: tuple(gain - paid for gain, paid in zip(gains, received))),
+)  # fmt: skip
+_form(
+    "socialised-loss", "bybit", "Bybit, ADL alert page, example 3: the pool is empty and no symbol has drawn 30 % of it: the loss is shared by symbol", "losses money*; pool money = 0; pool_before money; missing money; threshold rate = -30 %",
+    _step("worst", "rate", "-max(losses) / pool_before", lambda losses, pool_before: liquidation.drawdown(max(losses), pool_before)),
+    _step("by_symbol", "flag", "worst < threshold", lambda worst, threshold: worst < threshold),
+    _step("by_pool", "flag", "pool <= 0", lambda pool: pool <= 0),
+    _step("shares", "money*", "look up: missing * loss / sum of losses", liquidation.shared_by_loss, "losses missing"),
 )  # fmt: skip
 _form(
     "socialised-loss", "drift", "drift-labs/protocol-v2, math/liquidation: loss a unit, carried by both sides, rounded up to a millionth", "loss money; long_size size; short_size size",

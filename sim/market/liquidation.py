@@ -759,6 +759,12 @@ def beyond_drawdown(loss: float, pool: float, threshold: float) -> float:
     return max(0, loss + threshold * pool)
 
 
+def shared_by_loss(losses: tuple[float, ...], missing: float) -> tuple[float, ...]:
+    """What each symbol's counterparties take of what an empty pool could not pay, by the symbol's loss (Bybit)."""
+    total = sum(losses)
+    return tuple(missing * loss / total for loss in losses)
+
+
 def offset_room_quantums(balance: int, signed_value: int) -> int:
     """What an account has left after its position was closed at a price: negative where it would be bankrupt too (dYdX v4)."""
     return balance + signed_value

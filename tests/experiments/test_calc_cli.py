@@ -80,6 +80,7 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
         (("liquidation-price", "--side", "up"), "side: 'up' is not long or short"),
         (("liquidation-price", "long"), "'long' is not written like --entry 250"),
         (("liquidation-price", "--side"), "'--side' has no value behind it"),
+        (("liquidation-price", "venue=kraken"), "write '--venue kraken'"),
         (("liquidation-price", "--side", "long", "--entry", "250", "--leverage", "0"), "leverage: 0x is not above zero"),
         (("liquidation-price", "--side", "long", "--entry", "cheap", "--leverage", "3"), "entry: 'cheap' is not an amount of dollars"),
         (("margin", "--venue", "tiers", "--size", "1", "--price", "5", "--tiers", "10k:5%:2%"), "tiers begin at 0 and rise"),
@@ -90,6 +91,25 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(words: tuple[str, ...], sentence: str) -> None:
     assert sentence in mistake("calc", *words)
+
+
+def test_an_allocation_may_be_ones_own(here: Path) -> None:
+    """Ten lines of Python; what it returns is held to what an allocation must be, and running it must be allowed."""
+    Path("mine.py").write_text(
+        "def even(candidates, budget):\n    return candidates.room * budget / candidates.room.sum()\n\n\n"
+        "def short(candidates, budget):\n    return candidates.room * 0\n\n\n"
+        "def stuck(candidates, budget):\n    return candidates.profit / 0 + candidates.colour\n"
+    )
+    asked = ("calc", "adl-allocation", "--budget", "20", "--rooms", "10, 30", "--profits", "5, 1")
+    assert printed(*asked, "--venue", "mine.py:even", "--allow-python") == "5, 15"
+    assert json.loads(printed(*asked, "--venue", "mine.py:even", "--allow-python", "--json"))["reductions"] == [5, 15]
+    assert "is a program; say --allow-python to run it" in mistake(*asked, "--venue", "mine.py:even")
+    assert "takes 0 in all, and 20 is to be taken" in mistake(*asked, "--venue", "mine.py:short", "--allow-python")
+    assert "mine.py:stuck: raised AttributeError" in mistake(*asked, "--venue", "mine.py:stuck", "--allow-python")
+    assert "did you mean even?" in mistake(*asked, "--venue", "mine.py:eve", "--allow-python")
+    assert "there are 2 rooms and 1 of these" in mistake(
+        *asked, "--venue", "mine.py:even", "--allow-python", "--scores", "1"
+    )
 
 
 # venues ---------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from offhours.sim import rules
 from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
-from offhours.sim.market import funding, liquidation, margin
+from offhours.sim.compile import uncompiled
+from offhours.sim.market import deleverage, funding, liquidation, margin, oracle
 from offhours.sim.rules import Mistake
 from plain.market import market
 
@@ -339,6 +340,28 @@ def test_the_other_numbers_of_deleveraging_come_out() -> None:
     assert (part["bankruptcy_value"], part["balance_after"]) == (Fraction("-5499.9"), Fraction("49499.1"))
     assert ask("adl-price", "dydx", **ONE_SHORT)["balance_after"] == 0
     assert ask("adl-price", "dydx", **EVEN_SHORT, other_balance=-50_001).value < 0, "bankruptcy prices do not overlap"
+
+
+def test_an_empty_pool_shares_its_loss_by_symbol() -> None:
+    """V-I19, Bybit, ADL alert page, example 3: nobody is past -30 %, the pool is at 0, and each symbol bears its part."""
+    answer = ask(
+        "socialised-loss", "bybit", losses="250000, 250000, 250000, 290000", pool_before=1_000_000, missing=40_000
+    )
+    assert (answer["by_symbol"], answer["by_pool"]) == (0, 1)
+    assert sum(answer.value) == 40_000 and answer.value[3] / answer.value[0] == Fraction(29, 25)
+
+
+def test_the_market_runs_what_is_asked() -> None:
+    """Compiled, the kernels give the same numbers as the calculator's Python of the same source."""
+    for kernel, inputs in (
+        (funding.rate_of, (funding.CLAMPED, 1_234_567, 100_000, 500_000, 500_000_000, 8, 40_000_000)),
+        (funding.rate_of, (funding.PREMIUM_ALONE, -71_234_567, 0, 0, 10**9, 24, 2_500_000)),
+        (oracle.mark_price, (250.1, -3.7, 10_000_000)),
+        (oracle.own_book_weight, (360_000_000, 3_600_000_000)),
+        (liquidation.zero_equity_price, (25_000.0, 1.0e9, -400, 10_000, 5_500_000)),
+        (deleverage.bitmex_score, (-5.0e6, 1.0e8, 9.5e7, 1.0e7)),
+    ):
+        assert kernel(*inputs) == uncompiled(kernel)(*inputs)
 
 
 # Formulas are what they say -------------------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ FUND-10 By a knob a rate is paid in one sum when its interval ends, on index or 
         it was made in (BitMEX), or at once (Binance, Hyperliquid, dYdX v4).
 FUND-11 By a knob a rate at its cap shortens the next interval, to an hour (Bybit) or to half of it (OKX: 8, 4, 2, 1 hours); one
         below its cap brings the full interval back. Interest is of the interval's length.
+FUND-12 By a knob the premium is held within a band and an offset is added before the divisor: (spread of the averages + an offset
+        of the index) / 24 (Drift v2, whose offset is 1 / 5,000).
+FUND-13 By a knob a rate is made each minute of the premium of that minute and accrues from then on (Deribit: continuously, on a
+        basis of 8 h); the interval only says what a rate is for.
 """
 
 from __future__ import annotations
@@ -37,10 +41,10 @@ NO_PREMIUM = -(1 << 62)
 VOTES = 60
 """Room for the premiums of one minute."""
 
-PREMIUM_ALONE, CLAMPED, DEAD_BAND = 0, 1, 2
+PREMIUM_ALONE, CLAMPED, DEAD_BAND, OFFSET = 0, 1, 2, 3
 IMPACT_MID, IMPACT_PRICES = 0, 1
 ONCE_A_MINUTE, MEAN_OF_MINUTE, MEDIAN_OF_MINUTE = 0, 1, 2
-ACCRUED, NEXT_END, AT_ONCE = 0, 1, 2
+ACCRUED, NEXT_END, AT_ONCE, CONTINUOUS = 0, 1, 2, 3
 ON_INDEX, ON_MARK = 0, 1
 STAYS, TO_AN_HOUR, HALVED = 0, 1, 2
 
@@ -52,13 +56,13 @@ class FundingRules:
     kept_ppb: A[int, Knob("50 %", "ppb", "1 %", "100 %", "middle share of the sorted samples that is averaged", basis="rule: Kraken funding, read 2026-04-29: middle 30 of 60")]  # fmt: skip
     divisor: A[int, Knob("24", "count", "1", "1000", "the average premium is divided by this", basis="rule: Kraken funding, read 2026-04-29: n = 24; another source calls it an annualisation, so confirm with the venue")]  # fmt: skip
     cap_ppb: A[int, Knob("0.25 %", "ppb", "0 %", "100 %", "largest rate per interval, both ways", basis="rule: Kraken funding, read 2026-04-29; observed on SPYx 2025-12-17..2026-04-21 as exact bounds")]  # fmt: skip
-    form: A[int, Knob("premium", "choice", "", "", "how an average premium becomes a rate", basis="rule: Kraken funding, read 2026-04-29: pure premium, no interest; each venue names its own", choices=("premium", "clamp", "dead band"))]  # fmt: skip
+    form: A[int, Knob("premium", "choice", "", "", "how an average premium becomes a rate", basis="rule: Kraken funding, read 2026-04-29: pure premium, no interest; each venue names its own", choices=("premium", "clamp", "dead band", "offset"))]  # fmt: skip
     premium: A[int, Knob("impact mid", "choice", "", "", "whose distance from the index the premium is", basis="rule: Kraken funding, read 2026-04-29: premium of the impact mid", choices=("impact mid", "impact prices"))]  # fmt: skip
     sampling: A[int, Knob("once a minute", "choice", "", "", "what stands for a minute", basis="rule: Kraken funding, read 2026-04-29: 60 samples an hour; dYdX v4 takes the median of a minute's votes, Binance samples each 5 s", choices=("once a minute", "mean of the minute", "median of the minute"))]  # fmt: skip
-    interest_ppb: A[int, Knob("0 %", "ppb", "-1 %", "1 %", "interest that the form `clamp` draws the premium to, before the divisor", basis="rule: Kraken funding, read 2026-04-29, has none; 0.01 % per 8 h at Binance, BitMEX and Hyperliquid")]  # fmt: skip
-    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "band of the forms `clamp` and `dead band`", basis="rule: Kraken funding, read 2026-04-29, has none; 0.05 % at Binance, BitMEX and Hyperliquid, 0.025 % at Deribit")]  # fmt: skip
+    interest_ppb: A[int, Knob("0 %", "ppb", "-1 %", "1 %", "interest that the form `clamp` draws the premium to, or what the form `offset` adds to it, before the divisor", basis="rule: Kraken funding, read 2026-04-29, has none; 0.01 % per 8 h at Binance, BitMEX and Hyperliquid")]  # fmt: skip
+    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "band of the forms `clamp` and `dead band`, and the most that the form `offset` counts of a premium", basis="rule: Kraken funding, read 2026-04-29, has none; 0.05 % at Binance, BitMEX and Hyperliquid, 0.025 % at Deribit")]  # fmt: skip
     scale_ppb: A[int, Knob("100 %", "ppb", "0 %", "800 %", "what the rate is multiplied by before its cap", basis="rule: Kraken has none; one half at trade.xyz since 2025-12-19")]  # fmt: skip
-    payment: A[int, Knob("accrued", "choice", "", "", "when a rate is paid: each second of the next interval, or in one sum at the end of the next one or of its own", basis="rule: Kraken funding, read 2026-04-29: accrues continuously", choices=("accrued", "next end", "at once"))]  # fmt: skip
+    payment: A[int, Knob("accrued", "choice", "", "", "when a rate is paid: each second of the next interval, in one sum at the end of the next one or of its own, or from the minute it was made in", basis="rule: Kraken funding, read 2026-04-29: accrues continuously", choices=("accrued", "next end", "at once", "continuous"))]  # fmt: skip
     paid_on: A[int, Knob("index", "choice", "", "", "the price whose value a payment in one sum is a share of", basis="rule: Hyperliquid funding, 2026: size x oracle price x rate; BitMEX and Binance take the mark", choices=("index", "mark"))]  # fmt: skip
     at_cap: A[int, Knob("stays", "choice", "", "", "what becomes of the interval when a rate stands at its cap", basis="rule: Kraken states nothing of the kind; Bybit goes to 1 h, OKX to half (rule of 2026-04-14)", choices=("stays", "to an hour", "halved"))]  # fmt: skip
     samples_min: A[int, Knob("30", "count", "1", "480", "with fewer samples the previous rate stays", basis="chosen: no source; not half, because a quarter of an hour of quotes would set the rate; not twice, because one empty minute would then void the hour")]  # fmt: skip
@@ -169,12 +173,14 @@ def scaled(rate_ppb: int, scale_ppb: int) -> int:
 
 @kernel
 def rate_of(form: int, premium_ppb: int, interest_ppb: int, band_ppb: int, scale_ppb: int, divisor: int, cap_ppb: int) -> int:  # fmt: skip
-    """The rate that an average premium makes (FUND-2, FUND-8, FUND-9), ppb per interval, rounded towards zero."""
+    """The rate that an average premium makes (FUND-2, FUND-8, FUND-9, FUND-12), ppb per interval, rounded towards zero."""
     drawn = premium_ppb
     if form == CLAMPED:
         drawn = with_interest(premium_ppb, interest_ppb, band_ppb)
     elif form == DEAD_BAND:
         drawn = beyond_band(premium_ppb, band_ppb)
+    elif form == OFFSET:
+        drawn = held_within(premium_ppb, band_ppb) + interest_ppb
     return clamped_rate(scaled(drawn, scale_ppb), divisor, cap_ppb)
 
 
@@ -275,6 +281,16 @@ def sample(world: World, ticker: int) -> None:
     if premium != NO_PREMIUM and f.samples < SAMPLES:
         samples(world)[ticker * SAMPLES + f.samples].premium_ppb = premium
         f.samples += 1
+    if premium != NO_PREMIUM and funding_rules(world)[ticker].payment == CONTINUOUS:
+        f.rate_ppb = coming_ppb(world, ticker)
+        f.hourly_pusd = hourly_of(world, ticker)
+
+
+@kernel
+def hourly_of(world: World, ticker: int) -> int:
+    """What a long of one lot pays an hour at the rate and the index of now, millionths of a micro-dollar."""
+    o, f = oracles(world)[ticker], fundings(world)[ticker]
+    return nearest(f.rate_ppb * o.index_usd * o.lot_shares * 1000.0 / (f.interval_us // HOUR_US))
 
 
 @kernel
@@ -363,6 +379,9 @@ def pay(world: World, ticker: int, rate_ppb: int) -> None:
 def make_rate(world: World, ticker: int) -> None:
     """Make a rate of the samples of the interval that ends, where there are enough (FUND-2, FUND-3, FUND-8, FUND-9)."""
     rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
+    if rules.payment == CONTINUOUS:
+        f.samples = 0
+        return
     # A shortened interval has fewer minutes, and asks for as large a share of them.
     if f.samples * rules.interval_us >= rules.samples_min * f.interval_us:
         average = trimmed_mean(world, ticker * SAMPLES, f.samples, rules.kept_ppb)
@@ -388,8 +407,8 @@ def turn(world: World, ticker: int) -> None:
     if not ends:
         return
     f.interval_us = interval_after(f.interval_us, rules.interval_us, f.rate_ppb, rules.cap_ppb, rules.at_cap)
-    hourly = nearest(f.rate_ppb * o.index_usd * o.lot_shares * 1000.0 / (f.interval_us // HOUR_US))
-    f.hourly_pusd = hourly if rules.payment == ACCRUED else 0
+    hourly = hourly_of(world, ticker)
+    f.hourly_pusd = hourly if rules.payment == ACCRUED or rules.payment == CONTINUOUS else 0
     event = funding_events(world)[log_row(world, FUNDING_LOG)]
     event.time_us = now_us
     event.ticker = ticker

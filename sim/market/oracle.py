@@ -16,6 +16,8 @@ ORC-8  By a knob the mark is another: fair basis, index x (1 + funding rate x ti
 ORC-9  By knobs the mark is remade every few seconds only, and moves at most a step each time (HIP-3).
 ORC-10 By a knob the mark stays, while the stock has no quote, within a bound of the last one; nine tenths of the way to the edge
        it gets a new anchor there, so many times in each direction (trade.xyz). With the next quote all begins anew.
+ORC-11 By a knob the token counts, in an index of both, at most so far from the stock's quote (Binance caps a source), or not at
+       all beyond it (Bybit leaves a source out and rescales the rest).
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ FALLBACKS = ("live", "index held", "index missing", "index and impact mid missin
 
 AVERAGED, FAIR_BASIS, MEDIAN_OF_THREE, ORACLE_MEDIAN, INDEX_ITSELF = 0, 1, 2, 3, 4
 TOKEN_BOOK, STOCK_QUOTE, BOTH = 0, 1, 2
+CAPPED, DROPPED = 0, 1
 CLOSED_TOKEN, CLOSED_FROZEN, CLOSED_OWN, CLOSED_FEED = 0, 1, 2, 3
 NEAR_EDGE = 0.9
 """Share of the way to a discovery bound's edge at which a new anchor is set (trade.xyz, bounds that re-centre)."""
@@ -52,6 +55,8 @@ class OracleRules:
     form: A[int, Knob("averaged premium", "choice", "", "", "how the mark is made", basis="rule: Kraken mark price, read 2026-04-29; each venue names its own", choices=("averaged premium", "fair basis", "median of three", "oracle median", "index"))]  # fmt: skip
     index: A[int, Knob("token book", "choice", "", "", "what the index is made of while the stock has a quote", basis="rule: Kraken xStocks perps: real-time indices of xStocks spot books, every second (CF Benchmarks, 2026-05-07)", choices=("token book", "stock", "both"))]  # fmt: skip
     stock_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "weight of the stock where the index is made of both", basis="chosen: no venue publishes one for two sources, so both count alike; half leaves the token in the lead; twice is the stock alone")]  # fmt: skip
+    guard_ppb: A[int, Knob("0 %", "ppb", "0 %", "100 %", "furthest the token may be from the stock's quote in an index of both; no guard at 0 %", basis="rule: Kraken documents no guard as of 2026; 3 % in the FAQ of Binance on price indices, 5 % in the help of Bybit")]  # fmt: skip
+    beyond: A[int, Knob("capped", "choice", "", "", "what becomes of a token beyond the guard: it counts as at that distance, or not at all", basis="rule: Binance FAQ on price indices as of 2026: held at 0.97 and 1.03 x median; Bybit help: left out; neither half nor twice applies to a choice", choices=("capped", "dropped"))]  # fmt: skip
     closed: A[int, Knob("token book", "choice", "", "", "what an index of the stock follows while the stock has no quote", basis="chosen: the token trades when the stock does not; frozen, the perp's own book and a feed are other venues' rules; neither half nor twice applies to a choice", choices=("token book", "frozen", "own book", "feed"))]  # fmt: skip
     own_us: A[int, Knob("1h", "us", "1 s", "7 days", "time constant of the average of the perp's own book that stands for the index", basis="rule: trade.xyz internal oracle of Hyperliquid, 1 h since 2025-11-21, 8 h before")]  # fmt: skip
     feed_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "share of the value's move since the last quote that an outside feed shows", basis="chosen: a feed of an overnight venue sees some of it; half of this is what tokens know on a Sunday; twice is the value itself")]  # fmt: skip
@@ -170,6 +175,14 @@ def bounded(price: float, anchor: float, bound_ppb: int) -> float:
 
 
 @kernel
+def source_within(price: float, reference: float, guard_ppb: int, form: int) -> float:
+    """ORC-11: a source as it counts beside a reference: itself, held within the guard, or -1 where it is left out."""
+    if guard_ppb == 0 or bounded(price, reference, guard_ppb) == price:
+        return price
+    return -1.0 if form == DROPPED else bounded(price, reference, guard_ppb)
+
+
+@kernel
 def begin(world: World, ticker: int, price_usd: float, tick_usd: float, lot_shares: float, token_tick_usd: float, token_lot_shares: float) -> None:  # fmt: skip
     """Start index and mark at the stock's price."""
     o = oracles(world)[ticker]
@@ -238,6 +251,7 @@ def source_usd(world: World, ticker: int, quote_usd: float, value_usd: float) ->
         return quote_usd
     token = impact_mid_usd(world, 2 * ticker + 1, o.token_tick_usd, o.token_lot_shares, o.index_usd, rules.probe_uusd)
     if quote_usd > 0.0 and rules.index == BOTH:
+        token = source_within(token, quote_usd, rules.guard_ppb, rules.beyond) if token > 0.0 else token
         return quote_usd if token < 0.0 else token + rules.stock_ppb / PPB * (quote_usd - token)
     return token
 

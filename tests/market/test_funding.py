@@ -1,4 +1,4 @@
-"""Funding (FUND-1 to FUND-11)."""
+"""Funding (FUND-1 to FUND-13)."""
 
 from __future__ import annotations
 
@@ -352,3 +352,28 @@ def test_what_is_wrong_with_an_interval_is_said_of_it() -> None:
     for interval, least, column in ((3, 1, "interval_us"), (1, 61, "samples_min"), (8, 480, None)):
         wrong = funding.check(SimpleNamespace(interval_us=interval * HOUR, samples_min=least))
         assert (wrong and wrong[0]) == column
+
+
+@pytest.mark.parametrize(("premium", "expected"), [(20_408_163, 858_673), (0, 8_333), (-5_000_000, -200_000), (-90_000_000, -1_254_208), (90_000_000, 1_270_875)])  # fmt: skip
+def test_an_offset_and_a_bound_of_the_spread(premium: int, expected: int) -> None:
+    """FUND-12: Drift v2, (spread + oracle / 5,000) / 24: 1 / 49 of premium (V-F13: 50 against 49), nothing, and the offset's own
+    size; the spread counts up to 1 / 33 of the oracle (V-F15, tier B)."""
+    assert funding.rate_of(funding.OFFSET, premium, 200_000, 30_301_000, PPB, 24, PPB) == expected
+
+
+def test_a_rate_that_is_made_each_minute_and_accrues_from_then_on() -> None:
+    """FUND-13: Deribit, 8 h basis: a premium of 30 bp beyond 2.5 bp of band is 27.5 bp for 8 h: a dollar's lot pays it as it
+    stands, minute by minute, and nothing once the premium is inside the band."""
+    knobs = {**EIGHT_HOURS, **choice("form", "dead band"), **choice("payment", "continuous"), (funding.funding_rules, "band_ppb"): 250_000, (funding.funding_rules, "cap_ppb"): PPB}  # fmt: skip
+    sim = quoted(10_020, 10_040, knobs)
+    go(sim, 60)
+    assert (row(sim)["rate_ppb"], row(sim)["paid_pusd"]) == (2_750_000, 0)
+    go(sim, 3_600)
+    assert row(sim)["paid_pusd"] == 2_750 * 1_000_000 // 8
+    matching.cancel_all(sim.world, CAT, 0)
+    perp(sim, CAT, BUY, 9_990, 1_000)
+    perp(sim, CAT, SELL, 10_010, 1_000)
+    go(sim, 60)
+    paid = int(row(sim)["paid_pusd"])
+    go(sim, 4 * 3_600)
+    assert (row(sim)["rate_ppb"], row(sim)["paid_pusd"]) == (0, paid)

@@ -1,4 +1,4 @@
-"""Index and mark (ORC-1 to ORC-10)."""
+"""Index and mark (ORC-1 to ORC-11)."""
 
 from __future__ import annotations
 
@@ -437,3 +437,26 @@ def test_a_bound_that_gets_a_new_anchor() -> None:
     go(sim, (FRIDAY_OPEN + 66 * HOUR + 31 * MINUTE - sim.now_us) / 1e6)
     assert state(sim)["anchor_usd"] == pytest.approx(100.0, abs=0.011)
     assert state(sim)["anchored_up"] == 0
+
+
+@pytest.mark.parametrize(
+    ("price", "guard_ppb", "form", "expected"),
+    [(21_400.0, 30_000_000, oracle.CAPPED, 20_600.0), (18_800.0, 30_000_000, oracle.CAPPED, 19_400.0), (20_300.0, 30_000_000, oracle.CAPPED, 20_300.0), (21_400.0, 50_000_000, oracle.DROPPED, -1.0), (20_900.0, 50_000_000, oracle.DROPPED, 20_900.0), (90_000.0, 0, oracle.CAPPED, 90_000.0)],
+)  # fmt: skip
+def test_a_source_with_a_guard(price: float, guard_ppb: int, form: int, expected: float) -> None:
+    """ORC-11: Binance, price index FAQ: 7 % above and 6 % below a median of 20,000 count as 20,600 and 19,400 (V-X1)."""
+    assert oracle.source_within(price, 20_000.0, guard_ppb, form) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("beyond", "expected"), [("capped", 97.5), ("dropped", 100.0)])
+def test_an_index_of_both_with_a_guard(beyond: str, expected: float) -> None:
+    """ORC-11: a token 10 % below the stock counts as 5 % below it, or leaves its weight to the stock; at night it counts."""
+    rules = with_rules(("index", "both"), ("beyond", beyond), stock_ppb=500_000_000, guard_ppb=50_000_000)
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=rules, start_us=FRIDAY_EVENING)
+    go(sim)
+    token(sim, ANN, BUY, 8_950, 20_000)
+    token(sim, ANN, SELL, 9_050, 20_000)
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(expected, abs=0.011)
+    go(sim, 6 * 60)
+    assert state(sim)["index_usd"] == pytest.approx(90.0, rel=1e-12)

@@ -45,10 +45,10 @@ class Informed:
     mean_sleep_us: A[int, Knob("6 min", "us", "1 s", "90 days", "mean time between two looks", basis="chosen: news is read, not streamed; not half, because books would know the gap by Saturday; not twice, because they would not know it by Monday 09:00")]  # fmt: skip
     error: A[float, Knob("0.25", "real", "0", "10", "standard deviation of his error, in those of the news since the close", basis="chosen: fitted with position and edge so that tokens know of a Monday gap what they are measured to know (R2 .2 on Sunday, .64 at 04:00, .94 at 09:00; RaYYeR220/ballast, n=597); not half or twice: R2 at 04:00 would leave its band")]  # fmt: skip
     lasts_us: A[int, Knob("6 h", "us", "1 min", "90 days", "how long an error lasts before he has another", basis="chosen: a night's sleep; not half, because errors would average out; not twice, because one would last the week-end")]  # fmt: skip
-    edge: A[float, Knob("0.2", "real", "0", "10", "distance from his value at which he trades, in standard deviations of the news since the close, beyond costs", basis="chosen: fitted as error; half or twice trades noise or nothing")]  # fmt: skip
+    edge: A[float, Knob("0.2", "real", "0", "10", "distance from his value at which he trades, in standard deviations of the news since the close, beyond costs", basis="chosen: fitted as error; half trades noise, more than half of open interest a day, and twice nothing")]  # fmt: skip
     cost_ppb: A[int, Knob("0.1 %", "ppb", "0 %", "20 %", "what a round trip costs him", basis="rule: krakenfx/kraken-cli paper engine default, 2026: two taker fees of 0.05 %")]  # fmt: skip
     clip_uusd: A[int, Knob("$5,000", "uusd", "$1", "$10M", "size of an order", basis="chosen: a maker's level, so that he is not seen at once; half or twice: slower or faster prices")]  # fmt: skip
-    position_uusd: A[int, Knob("$200,000", "uusd", "$1", "$100M", "largest position", basis="chosen: fitted as error; half or twice bounds what he moves")]  # fmt: skip
+    position_uusd: A[int, Knob("$1M", "uusd", "$1", "$100M", "largest position, and never more than three times his equity", basis="measured: fitted to what tokens know of a gap (RaYYeR220/ballast, n=597 token-week-ends); not half, because the informed have then spent what they have before a large gap is in the price, and R2 at 04:00 is .5; not twice, which is beyond their equity")]  # fmt: skip
 
 
 informed = table(Informed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from offhours.agents import desk, retail, seat, wake
 from offhours.experiments.scenario import Scenario
-from offhours.sim.market import accounts, bars, book, clock, oracle
+from offhours.sim.market import accounts, bars, book, clock, oracle, positions
 from offhours.sim.market import stock as stock_room
 from offhours.sim.simulation import Simulation
 from plain import peopled as p
@@ -91,11 +91,13 @@ HOURS_AFTER_CLOSE = (4, 16, 40, 52, 60, 65)
 def weekends(friday: Simulation, count: int, first_seed: int = 1000) -> dict[str, Array]:
     """Unscripted week-ends from one Friday 15:59, each with its own luck: rows are (week-end, ticker).
 
-    `gap` is the stock's return from the close to the open; `known` the token's (by its mid) from the close to each of
-    MOMENTS; `up` and `down` the furthest the token went.
+    All are returns on the stock's close. `gap` is the stock's own to Monday's open. `known` is the token's at each of MOMENTS by
+    the first trade from then on, which is what the open of an hourly candle shows, and `quoted` by its mid at that very instant:
+    Monday 04:00 is then the last price without a quote of the stock. `latent` is the value nobody sees. `up` and `down` are
+    the furthest the token's mid went while the stock slept.
     """
     close_us = friday.now_us + p.MINUTE
-    found: dict[str, list[Any]] = {"gap": [], "known": [], "up": [], "down": []}
+    found: dict[str, list[Any]] = {name: [] for name in ("gap", "known", "quoted", "latent", "up", "down")}
     for number in range(count):
         sim = friday.fork(first_seed + number)
         sim.tape = type(sim.tape)()
@@ -103,20 +105,26 @@ def weekends(friday: Simulation, count: int, first_seed: int = 1000) -> dict[str
         before = sim.memory[stock_room.stocks]["value_usd"].copy()
         p.go(sim, 65 * p.HOUR + 30 * p.MINUTE)
         after = sim.memory[stock_room.stocks]["value_usd"]
-        sim.tape.drain(sim.memory)
         rows = sim.tape.rows(bars.bars)
+        for values in found.values():
+            values.append([])
         for ticker in range(len(before)):
             own = rows[(rows["ticker"] == ticker) & (rows["time_us"] >= close_us)]
-            quoted = (own["token_bid_ticks"] > 0) & (own["token_ask_ticks"] > 0)
             tick = float(sim.memory[oracle.oracles]["token_tick_usd"][ticker])
+            both = (own["token_bid_ticks"] > 0) & (own["token_ask_ticks"] > 0)
             middle = (own["token_bid_ticks"] + own["token_ask_ticks"]) / 2 * tick
-            price = np.where(quoted, middle, own["index_usd"])
-            token = price / price[0] - 1
-            closed = token[own["time_us"] < close_us + 65 * p.HOUR + 29 * p.MINUTE]
-            found["gap"].append(after[ticker] / before[ticker] - 1)
-            found["known"].append([token[60 * hours] for hours in HOURS_AFTER_CLOSE])
-            found["up"].append(closed.max())
-            found["down"].append(closed.min())
+            quoted = np.where(both, middle, own["index_usd"]) / before[ticker] - 1
+            at = 60 * np.array(HOURS_AFTER_CLOSE)
+            traded = np.searchsorted(own["token_lots"], own["token_lots"][at], side="right")
+            asleep = quoted[own["time_us"] < close_us + 60 * p.HOUR + p.MINUTE]
+            found["gap"][-1].append(after[ticker] / before[ticker] - 1)
+            found["known"][-1].append(
+                own["token_last_ticks"][np.minimum(traded, len(own) - 1)] * tick / before[ticker] - 1
+            )
+            found["quoted"][-1].append(quoted[at])
+            found["latent"][-1].append(own["stock_usd"][at] / before[ticker] - 1)
+            found["up"][-1].append(asleep.max())
+            found["down"][-1].append(asleep.min())
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -126,7 +134,35 @@ def score(forecast: Array, outcome: Array) -> float:
 
 
 def phantoms(found: dict[str, Array], beyond: float = 0.03) -> float:
-    """Share of week-ends in which the token went more than `beyond` further than the stock then opened, either way."""
+    """Share of ticker-week-ends in which the token went more than `beyond` further than the stock then opened, either way."""
     down = np.minimum(found["gap"], 0) - found["down"]
     up = found["up"] - np.maximum(found["gap"], 0)
     return float(np.mean(np.maximum(down, up) > beyond))
+
+
+def shape(sim: Simulation, since_us: int) -> dict[str, float]:
+    """The market at an instant, as a stress test would find it; the premium is the mean of the bars since an instant."""
+    count, t = len(sim.memory[accounts.accounts]), len(sim.setup.tickers)
+    position = sim.memory[positions.positions]
+    unit = sim.memory[book.books]["unit_uusd"][::2].astype(float)
+    mark = sim.memory[oracle.oracles]["mark_ticks"].astype(float)
+    lots = position["size_lots"].reshape(count, t)
+    value = lots * mark * unit / 1e6
+    cost = position["cost_uusd"].reshape(count, t) / 1e6
+    own = np.concatenate([p.accounts_of(sim, number) for number in groups_of(sim, "retail")])
+    held = np.abs(value[own]).sum(axis=1)
+    equity = np.array([max(1.0, sim.equity(int(account)) / 1e6) for account in own])
+    leverage = held[held > 0] / equity[held > 0]
+    live = lots[own] != 0
+    away = cost[own][live] / value[own][live] - 1
+    sim.tape.drain(sim.memory)
+    rows = sim.tape.rows(bars.bars)
+    rows = rows[(rows["time_us"] > since_us) & (rows["phase"] == clock.REGULAR)]
+    return {
+        "open_interest_usd": float(np.maximum(value, 0).sum()),
+        "median_leverage": float(np.median(leverage)),
+        "share_above_8x": float(np.mean(leverage > 8)),
+        "entry_spread": float(np.std(away)),
+        "premium": float(rows["premium_ppb"].mean()) / 1e9,
+        "maker_capital_usd": sum(worth_usd(sim, number) for number in groups_of(sim, "maker")),
+    }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
+import numpy as np
 import pytest
 
 from offhours.agents import desk, liquidator
-from offhours.sim.market import accounts, matching, providers
+from offhours.sim.market import accounts, liquidation, matching, providers, waterfall
 from plain import peopled as p
 
 PRICE = 400.0
@@ -179,3 +180,54 @@ def test_hurt_he_withdraws_and_is_back_after_a_pause_with_fresh_capital() -> Non
     assert state(sim)["withdrawals"] == 1
     assert p.flow(sim, 1, accounts.DEPOSIT) > 100_000
     assert sim.conservation_error() == 0
+
+
+CROWD = """
+[[group]]
+name = "liquidators"
+population = "liquidator"
+count = 4
+latency = "5 ms"
+give = 0
+hedges = "no"
+pause = "10 days"
+endowment = { usd = "$400,000" }
+"""
+
+
+def second_crash(hurt: str) -> tuple[int, float, dict[int, float]]:
+    """Two crashes in hours of a market with few makers and 20x retail: 6 %, 5 % more, and 7 % a day later.
+
+    Liquidators who withdrew, the end of what they hold in dollars, and the value that the last crash brought each stage.
+    """
+    makers = p.MAKERS.replace("count = 8", 'count = 3\nlevel = "$2,000"')
+    retail = p.RETAIL.replace("count = 300", "count = 400").replace('median = "$500"', 'median = "$3,000"')
+    retail = retail.replace('mean_sleep = "1h"', 'mean_sleep = "30 min"\nstop_chance = 0\npanic = 0\ntop_up = 0')
+    changes = {"perp.oracle.pinned": "true", "perp.margin.class": "flat20", "perp.pool.capital": "$0"}
+    sim = p.given_price(p.scenario(p.TUESDAY, makers, retail, CROWD, changes={**changes, "group.liquidators.hurt": hurt}), PRICE)  # fmt: skip
+    for when, price in (("2026-05-05 13:30", 376.0), ("2026-05-05 14:00", 358.0)):
+        p.go_to(sim, when)
+        p.put_price(sim, price)
+    p.go_to(sim, "2026-05-06 15:00")
+    withdrawn = int(p.knobs(sim, "liquidator", 2)["withdrawals"].sum())
+    before_us = sim.now_us
+    p.put_price(sim, 334.0)
+    p.go(sim, 30 * p.MINUTE)
+    sim.tape.drain(sim.memory)
+    rows = sim.tape.rows(liquidation.liquidation_events)
+    rows = rows[(rows["time_us"] > before_us) & (rows["ticker"] >= 0)]
+    value = {stage: float(np.abs(rows["value_uusd"][rows["stage"] == stage]).sum()) / 1e6 for stage in range(1, 9)}
+    held = float(np.abs(p.lots(sim, 2)).sum() * desk.lot_shares(sim.world, 0, desk.PERP) * 334.0)
+    assert sim.conservation_error() == 0 and sim.audit() == []
+    return withdrawn, held, value
+
+
+def test_who_withdrew_hurt_is_missed_in_the_next_cascade() -> None:
+    """The same crash on the same luck: where those whom the first one hurt stay away, the second falls through to ADL."""
+    away, there = second_crash("0.994"), second_crash("0")
+    assert away[0] >= 3 and there[0] == 0
+    assert there[1] > away[1]
+    assigned, deleveraged = (waterfall.ASSIGNED, waterfall.DELEVERAGED)
+    assert there[2][assigned] > 500_000
+    assert away[2][assigned] < 0.5 * there[2][assigned]
+    assert away[2][deleveraged] > 1.3 * there[2][deleveraged] > 0

@@ -277,8 +277,9 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
         handles.append(_sign(colour, marker, f"{kind}: {dollars(float(value[inside].sum()))}"))
     ax.axhline(0, color=BLACK, linewidth=0.7)
     ax.set_xscale("log")
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}x"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("leverage of the account before the cut (log scale)")

@@ -174,7 +174,7 @@ def gap(run: Run) -> Told:
         ("half-width that covers 95 % of opens", _number(width, 2, " %"), f"around the perp before the bell; from {count} of one seed" + ("" if width is not None else ", and 19 opens are needed: offhours compare with --seeds")),
         ("mark wrong for", "it never agreed" if own["minutes_apart"] is None else f"{own['minutes_apart']:.0f} min", f"from the first price until mark and stock agree within {gaps.AGREE_PCT:g} %"),
         ("shortfall over open interest", _share(risk["shortfall_over_interest"]), f"of {dollars(risk['open_interest_usd'] or 0.0)} at the close; one seed, so no expected shortfall: offhours compare with --seeds"),
-        ("fund drawdown", dollars(risk["fund_drawdown_usd"] or 0.0), "largest fall of the backstop's worth from its highest before"),
+        ("fund drawdown", dollars(risk["fund_drawdown_usd"] or 0.0), "largest fall of the worth of backstop, pool and insurance fund together from its highest before"),
     ]  # fmt: skip
     head = ("ticker", "stock", "perp at the bell", "the bell beside the perp", "mark wrong for")
     tickers: Rows = [

@@ -432,7 +432,7 @@ def _reduced(run: Run, cut: Array) -> str:
     ticker = run.scenario.tickers[int(cut["ticker"])]
     shares = abs(int(cut["lots"])) * run.instruments.lot_ushares[2 * int(cut["ticker"])] / 1e6
     tick_usd = run.instruments.tick_uusd[2 * int(cut["ticker"])] / 1e6
-    price, mark = int(cut["value_uusd"]) / 1e6 / shares, int(cut["mark_ticks"]) * tick_usd
+    price, mark = abs(int(cut["value_uusd"])) / 1e6 / shares, int(cut["mark_ticks"]) * tick_usd
     side = "long" if cut["lots"] > 0 else "short"
     people = run.tables().get("accounts")
     whom = "accounts in liquidation"

@@ -220,14 +220,15 @@ def _basis(bars: Any, tick_usd: float) -> dict[str, Any]:
 
 
 def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | None]:
-    """What was missing beside the open interest at the close, and how far the backstop's worth fell."""
+    """What was missing beside the open interest at the close, and how far the worth of the venue's funds together fell."""
     bars = measured.tables["bars"]
     at_us = measured.window[0] if measured.window else measured.scenario.measure_from_us
     interest = 0.0
     for number, unit_uusd in enumerate(measured.after.unit_uusd):
         own = bars[(bars["ticker"] == number) & (bars["time_us"] <= at_us)][-1:]
         interest += float((own["interest_lots"] * own["mark_ticks"]).sum()) * int(unit_uusd) / 1e6
-    worth = bars["backstop_uusd"][bars["ticker"] == 0]
+    own = bars[bars["ticker"] == 0]
+    worth = own["backstop_uusd"] + own["pool_uusd"] + own["insurance_uusd"]
     return {
         "open_interest_usd": interest or None,
         "shortfall_over_interest": shortfall_usd / interest if interest else None,
@@ -242,7 +243,7 @@ class Material(NamedTuple):
     """Forced trades and takeovers."""
     cases: Any
     cuts: Any
-    """What ADL closed; None where it closed nothing."""
+    """What ADL closed; None where the venue has none."""
     unit_uusd: Any
     """Micro-dollars of a tick x lot, by ticker."""
     repairs: Any
@@ -259,9 +260,8 @@ def cascade_material(tables: Mapping[str, Any], rules: Any) -> Material:
     repairs = trades[trades["repair"] == matching.TAKEN_LEG]
     repairs_uusd = repairs["price_ticks"] * repairs["size_lots"] * unit_uusd[repairs["book"]]
     who = np.where(repairs["aggressor"] > 0, repairs["buyer"], repairs["seller"])
-    return Material(
-        acts, cases, tables.get("deleverages"), unit_uusd[0::2], (who, repairs_uusd) if len(trades) else None
-    )
+    cuts = tables["deleverages"] if waterfall.DELEVERAGED in rules[waterfall.places]["stage"] else None
+    return Material(acts, cases, cuts, unit_uusd[0::2], (who, repairs_uusd) if len(trades) else None)
 
 
 WAVES_TOLD = 12

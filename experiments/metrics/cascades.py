@@ -370,9 +370,12 @@ def of_hedges(cuts: Array) -> Array:
 
 
 def taken_uusd(cuts: Array, unit_uusd: Array) -> Array:
-    """What each cut took at the mark: dollars between the mark and its price, to the reduced account's loss (micro)."""
+    """What each cut took at the mark: dollars between the mark and its price, to the reduced account's loss (micro).
+
+    0 where the price was the better one for it, as it is when the account in liquidation had equity left.
+    """
     at_mark = cuts["lots"] * cuts["mark_ticks"] * unit_uusd[cuts["ticker"]]
-    return np.asarray(np.sign(cuts["lots"]) * (np.abs(at_mark) - np.abs(cuts["value_uusd"])))
+    return np.asarray(np.maximum(0, np.sign(cuts["lots"]) * (np.abs(at_mark) - np.abs(cuts["value_uusd"]))))
 
 
 def needed_uusd(liquidations: Array, cuts: Array) -> dict[int, int]:
@@ -414,7 +417,7 @@ def deleveraging(liquidations: Array, cuts: Array, unit_uusd: Array) -> dict[str
     for wave in range(int(waves[-1]) + 1):
         inside = waves == wave
         met = float(taken[inside].sum())
-        left = np.maximum(0, np.maximum(0, cuts["profit_uusd"][inside]) - np.maximum(0, taken[inside])).max()
+        left = np.maximum(0, np.maximum(0, cuts["profit_uusd"][inside]) - taken[inside]).max()
         deficits = [needed[int(a)] for a in np.unique(cuts["for_account"][inside]) if int(a) not in seen]
         seen |= {int(a) for a in np.unique(cuts["for_account"][inside])}
         if met > 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
-from offhours.sim.market.accounts import BACKSTOP, HOUSES
+from offhours.sim.market.accounts import BACKSTOP, HOUSES, INSURANCE, POOL, USD, amount
 from offhours.sim.market.book import NO_ASK, NO_BID, books, depth_lots
 from offhours.sim.market.clock import BAR_LOG, LEVERAGE_LOG, clock, log_row, phase
 from offhours.sim.market.funding import fundings
@@ -53,6 +53,8 @@ class Bar:
     premium_ppb: A[int, Column("i8", "ppb", "last premium of impact mid over index")]
     rate_ppb: A[int, Column("i8", "ppb", "funding rate being paid, per interval")]
     backstop_uusd: A[int, Column("i8", "uusd", "equity of the backstop")]
+    pool_uusd: A[int, Column("i8", "uusd", "dollars of the liquidity pool")]
+    insurance_uusd: A[int, Column("i8", "uusd", "equity of the insurance fund")]
 
 
 class Leverage:
@@ -101,6 +103,8 @@ def write_bar(world: World, ticker: int) -> None:
     row.premium_ppb = o.premium_ppb
     row.rate_ppb = f.rate_ppb
     row.backstop_uusd = equity(world, BACKSTOP)
+    row.pool_uusd = amount(world, POOL, USD)
+    row.insurance_uusd = equity(world, INSURANCE)
 
 
 @kernel

@@ -502,6 +502,9 @@ def test_what_auto_deleverage_took() -> None:
         "hedges_broken": 1,
         "hedges_broken_usd": 232.5,
     }
+    better = cuts.copy()
+    better["value_uusd"] = [600_000_000, 232_500_000]
+    assert cascades.taken_uusd(better, np.array([10_000])).tolist() == [0, 7_500_000]
     assert cascades.first_after_s(acts, cuts) == (2.0, 1)
     assert (
         cascades.deleveraging(acts, cuts[:0], np.array([10_000])) is None

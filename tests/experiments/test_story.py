@@ -240,7 +240,7 @@ def test_a_cut_is_told_with_its_rank_and_for_whom() -> None:
         3,
         120,
     )
-    cut["lots"], cut["value_uusd"], cut["mark_ticks"], cut["token_ushares"] = -25, 232_500_000, 900, 25_000_000
+    cut["lots"], cut["value_uusd"], cut["mark_ticks"], cut["token_ushares"] = -25, -232_500_000, 900, 25_000_000
     run = SimpleNamespace(
         instruments=Instruments(("TSLAx",), (10_000, 10_000), (10**6, 10**6)), scenario=tiny_run().scenario, tables=dict
     )

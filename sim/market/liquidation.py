@@ -188,7 +188,9 @@ def worst_price_ticks(world: World, account: int, ticker: int, cover_uusd: int) 
     total = required(world, account)
     mine = maintenance(world, ticker, notional(world, account, ticker))
     share = float(equity(world, account)) * (float(mine) / float(total)) + float(cover_uusd)
-    fee_ppb = fee_rules(world)[2 * ticker].taker_ppb + liquidation_rules(world)[0].fee_ppb
+    fee_ppb = fee_rules(world)[2 * ticker].taker_ppb
+    if cases(world)[account].stage != FUND:
+        fee_ppb += liquidation_rules(world)[0].fee_ppb
     unit = books(world)[2 * ticker].unit_uusd
     price = zero_equity_price(float(oracles(world)[ticker].mark_ticks), share, lots, unit, fee_ppb)
     price = min(max(price, 1.0), 1.0e9)
@@ -392,11 +394,11 @@ def cover_of(world: World, stage: int) -> int:
 
 @kernel
 def limit_of(world: World, account: int, ticker: int) -> int:
-    """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13)."""
+    """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13); never outside the book's band."""
     stage = cases(world)[account].stage
     lots = position_size(world, account, ticker)
     limit_ticks = worst_price_ticks(world, account, ticker, cover_of(world, stage))
-    near_ticks, away_ppb = oracles(world)[ticker].mark_ticks, 0
+    near_ticks, away_ppb = oracles(world)[ticker].mark_ticks, book_rules(world)[2 * ticker].band_ppb
     if stage == STEPS:
         away_ppb = liquidation_rules(world)[0].step_limit_ppb
     elif stage == COVERED:
@@ -404,8 +406,6 @@ def limit_of(world: World, account: int, ticker: int) -> int:
         best = books(world)[2 * ticker].best_bid if lots > 0 else books(world)[2 * ticker].best_ask
         if best != NO_BID and best != NO_ASK:
             near_ticks = best
-    else:
-        return limit_ticks
     away = share_down(near_ticks, away_ppb)
     return max(limit_ticks, near_ticks - away) if lots > 0 else min(limit_ticks, near_ticks + away)
 

@@ -1,0 +1,362 @@
+"""Auto-deleveraging and socialised loss (ADL-1 to ADL-7, LIQ-14, LIQ-15). Ann is long 1,000 lots at $100 on $50."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from offhours.sim.market import accounts, deleverage, insurance, liquidation, margin, oracle, waterfall
+from offhours.sim.market.waterfall import DELEVERAGED, FUND, SOCIALISED
+from plain.market import (
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    DAN,
+    DOLLAR,
+    EVE,
+    NO_FEES,
+    SELL,
+    SHARE,
+    Simulation,
+    events,
+    go,
+    jump,
+    lots_of,
+    market,
+    perp,
+    usd,
+)
+
+CROWD = (ANN, BOB, CAT, DAN, EVE)
+
+
+def sides(
+    shorts: dict[int, tuple[int, int]],
+    stages: tuple[int, ...] = (DELEVERAGED,),
+    ann: int = 1_000,
+    **adl: int,
+) -> Simulation:
+    """Ann long at $100 on $50 against shorts: account -> (lots, dollars). A case is deleveraged at once."""
+    knobs = {(deleverage.adl_rules, name): value for name, value in adl.items()}
+    sim = market(people=5, knobs={**NO_FEES, **knobs}, stages=stages)
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    for account, (lots, dollars) in shorts.items():
+        sim.endow(account, accounts.USD, dollars * DOLLAR)
+        perp(sim, account, SELL, 10_000, lots)
+        perp(sim, ANN, BUY, 10_000, lots)
+    assert lots_of(sim, ANN) == ann
+    return sim
+
+
+def cuts(sim: Simulation) -> Any:
+    """All rows of the log of cuts."""
+    sim.tape.drain(sim.memory)
+    return sim.tape.rows(deleverage.deleverage_events)
+
+
+def paid(sim: Simulation) -> dict[str, float]:
+    """Shortfall and who paid it, in dollars."""
+    debt, by = sim.memory[waterfall.debts][0], sim.memory[waterfall.payers]["paid_uusd"]
+    found = {"shortfall": debt["shortfall_uusd"], "adl": by[DELEVERAGED], "shared": by[SOCIALISED]}
+    return {name: int(value) / DOLLAR for name, value in {**found, "unpaid": debt["unpaid_uusd"]}.items()}
+
+
+def test_the_queue_closes_the_first_whole_and_the_next_in_part() -> None:
+    """ADL-1, ADL-2, ADL-3, ADL-7: mark 94, equity -10, so 95 is Ann's bankruptcy price. Both gained 6 %; Cat, short 400 lots
+    on $200, stands at 376 / 224 and goes before Bob, short 700 on $10,000. Cat pays 380 for 400 lots, Bob 570 for 600.
+    """
+    sim = sides({BOB: (600, 10_000), CAT: (400, 200)})
+    perp(sim, BOB, SELL, 10_000, 100)
+    sim.endow(DAN, accounts.USD, 1_000 * DOLLAR)
+    perp(sim, DAN, BUY, 10_000, 100)
+    jump(sim, 94.0)
+    assert [lots_of(sim, a) for a in (ANN, BOB, CAT, DAN)] == [0, -100, 0, 100]
+    assert [usd(sim, a) for a in (ANN, CAT)] == [0, 220 * DOLLAR]
+    assert usd(sim, BOB) == (10_000 + 700 - 570) * DOLLAR
+    assert paid(sim) == {"shortfall": 10.0, "adl": 10.0, "shared": 0.0, "unpaid": 0.0}
+    found = cuts(sim)
+    assert found[["account", "for_account", "rank", "candidates", "lots", "value_uusd"]].tolist() == [
+        (CAT, ANN, 1, 2, -400, -380 * DOLLAR),
+        (BOB, ANN, 2, 2, -600, -570 * DOLLAR),
+    ]
+    cat = found[0]
+    assert (cat["equity_uusd"], cat["notional_uusd"], cat["profit_uusd"]) == (224 * DOLLAR, 376 * DOLLAR, 24 * DOLLAR)
+    assert cat["score"] == pytest.approx(0.06 * 376 / 224) and cat["gross_uusd"] == 376 * DOLLAR
+    (event,) = events(sim)
+    assert (event["stage"], event["lots"], event["shortfall_uusd"], event["taker"]) == (DELEVERAGED, 1_000, 10_000_000, -1)  # fmt: skip
+    assert sim.audit() == []
+
+
+def test_the_queue_of_bitmex() -> None:
+    """ADL-1, ADL-2, ADL-3. BitMEX, page on auto-deleveraging: six longs with ranks 3, 6, 1, 4, 5, 2 and quantities 10, 10,
+    20, 30, 20, 10; a short of 20 with bankruptcy price 650: the second is closed whole, the fifth by 10, both at 650.
+
+    All bought at 600, so that leverage alone ranks them; the short has 50 for each of its 20.
+    """
+    sim = market(people=8, knobs=NO_FEES, stages=(DELEVERAGED,), price_usd=600.0)
+    short, safe, longs = ANN, BOB, range(CAT, CAT + 6)
+    quantity, rank = (10, 10, 20, 30, 20, 10), (3, 6, 1, 4, 5, 2)
+    sim.endow(short, accounts.USD, 10 * DOLLAR)
+    sim.endow(safe, accounts.USD, 10_000 * DOLLAR)
+    for account, lots, leverage in zip(longs, quantity, rank):
+        sim.endow(account, accounts.USD, lots * 6 * DOLLAR // leverage)
+        seller = short if account == CAT + 2 else safe
+        perp(sim, seller, SELL, 60_000, lots)
+        perp(sim, account, BUY, 60_000, lots)
+    assert lots_of(sim, short) == -20
+    jump(sim, 651.0)
+    assert [lots_of(sim, account) for account in longs] == [10, 0, 20, 30, 10, 10]
+    found = cuts(sim)
+    assert found[["account", "lots", "rank"]].tolist() == [(CAT + 1, 10, 1), (CAT + 4, 10, 2)]
+    assert found["value_uusd"].tolist() == [65 * DOLLAR, 65 * DOLLAR]
+    assert (lots_of(sim, short), usd(sim, short)) == (0, 0)
+
+
+def test_a_short_in_liquidation_is_closed_in_the_mirror() -> None:
+    """ADL-3: Ann short, the mark 106, equity -10: bankruptcy at 105; Bob sells his longs there."""
+    sim = market(people=2, knobs=NO_FEES, stages=(DELEVERAGED,))
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, BUY, 10_000, 1_000)
+    perp(sim, ANN, SELL, 10_000, 1_000)
+    jump(sim, 106.0)
+    assert (lots_of(sim, BOB), usd(sim, ANN), usd(sim, BOB)) == (0, 0, 10_050 * DOLLAR)
+    assert cuts(sim)[["lots", "value_uusd"]].tolist() == [(1_000, 1_050 * DOLLAR)]
+
+
+def test_what_one_side_loses_the_other_gains_to_the_unit() -> None:
+    """ADL-3, ADL-7: lots and an equity that nothing divides; cuts sum to Ann's lots and dollars."""
+    sim = sides({BOB: (333, 10_000), CAT: (271, 777), DAN: (396, 505)})
+    accounts.transfer(sim.world, accounts.USD, ANN, BOB, 123_457, accounts.BUCKET)
+    jump(sim, 94.13)
+    found = cuts(sim)
+    assert int(found["lots"].sum()) == -1_000
+    assert int(found["value_uusd"].sum()) == -events(sim)["value_uusd"][0]
+    assert usd(sim, ANN) == 0
+    flows = sim.memory[accounts.flows]["amount"].reshape(-1, accounts.FLOWS)
+    assert int(flows[:, accounts.DELEVERAGED].sum()) == 0
+    assert sim.audit() == [] and sim.conservation_error() == 0
+
+
+@pytest.mark.parametrize(("price", "bob", "ann"), [(1, 940, 10), (2, 945, 5)])
+def test_at_the_mark_or_at_the_index_the_loss_stays_with_the_account(price: int, bob: int, left: int) -> None:
+    """ADL-3, LIQ-15: closed at 94 (mark) or 94.50 (index), 10 or 5 are left missing; a fund in the venue's list pays them.
+
+    Of the ten that are missing at the mark Bob has paid five in the second case.
+    """
+    sim = sides({BOB: (1_000, 10_000)}, (FUND, DELEVERAGED), price=price)
+    sim.memory[insurance.insurance_rules]["drawdown_ppb"] = 0
+    sim.memory[oracle.oracle_rules]["pinned"] = 1
+    jump(sim, 94.0)
+    sim.memory[oracle.oracles]["index_usd"][0] = 94.5
+    sim.memory[insurance.insurance_rules]["drawdown_ppb"] = 10**9
+    sim.memory[liquidation.cases]["stage"][ANN] = DELEVERAGED
+    sim.memory[liquidation.cases]["pending"][ANN] = 0
+    liquidation.attend(sim.world)
+    assert usd(sim, BOB) == (10_000 + 1_000 - bob) * DOLLAR
+    assert paid(sim) == {"shortfall": 10.0, "adl": 10.0 - left, "shared": 0.0, "unpaid": 0.0}
+    assert usd(sim, accounts.INSURANCE) == (1_000_000 - left) * DOLLAR
+    assert usd(sim, ANN) == 0
+
+
+def thin_candidate(dollars: int) -> Simulation:
+    """Ann's bankruptcy is at 95, the mark at 90; Bob is short 600 from 100, Cat 400 from 90 on few dollars."""
+    sim = sides({BOB: (1_000, 10_000)}, ann=1_000)
+    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    jump(sim, 90.0)
+    sim.endow(CAT, accounts.USD, dollars)
+    perp(sim, CAT, SELL, 9_000, 400)
+    perp(sim, BOB, BUY, 9_000, 400)
+    assert lots_of(sim, CAT) == -400
+    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    margin.note_change(sim.world, ANN)
+    return sim
+
+
+def test_a_candidate_may_be_brought_to_zero() -> None:
+    """ADL-4 (dYdX v4, deleveraging: prices may just overlap): buying 400 lots at 95 costs Cat 20, which is all he has."""
+    sim = thin_candidate(20 * DOLLAR)
+    go(sim, 1)
+    assert (lots_of(sim, ANN), lots_of(sim, CAT), sim.equity(CAT)) == (0, 0, 0)
+    assert paid(sim) == {"shortfall": 50.0, "adl": 50.0, "shared": 0.0, "unpaid": 0.0}
+
+
+def test_a_candidate_is_passed_over_before_he_would_owe_anything() -> None:
+    """ADL-4, ADL-5, ADL-6: a micro-dollar less, and Cat is closed at the mark of 90 instead. 20 are missing. Eve, long 200
+    lots from 85, has gained 10 and is charged them; 10 are bad debt.
+    """
+    sim = thin_candidate(20 * DOLLAR - 1)
+    sim.endow(EVE, accounts.USD, 1_000 * DOLLAR)
+    sim.endow(DAN, accounts.USD, 1_000 * DOLLAR)
+    perp(sim, DAN, SELL, 8_500, 200)
+    perp(sim, EVE, BUY, 8_500, 200)
+    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    margin.freeze(sim.world, DAN, 1)
+    go(sim, 1)
+    assert (lots_of(sim, ANN), lots_of(sim, BOB), lots_of(sim, CAT)) == (0, 0, 0)
+    assert sim.equity(CAT) == 20 * DOLLAR - 1
+    assert cuts(sim)[["account", "rank"]].tolist() == [(BOB, 1), (CAT, 0)]
+    assert paid(sim) == {"shortfall": 50.0, "adl": 30.0, "shared": 10.0, "unpaid": 10.0}
+    assert sim.equity(EVE) == 1_000 * DOLLAR
+    assert usd(sim, accounts.NOBODY) == -10 * DOLLAR
+    margin.freeze(sim.world, DAN, 0)
+    assert sim.audit() == []
+
+
+def test_those_in_liquidation_and_houses_come_last_and_at_the_mark() -> None:
+    """ADL-1, ADL-5: nobody but Bob is on the other side, and he is being liquidated, too: they are closed at the mark."""
+    sim = market(people=2, knobs=NO_FEES, stages=(DELEVERAGED,))
+    for account in (ANN, BOB):
+        sim.endow(account, accounts.USD, 50 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    accounts.transfer(sim.world, accounts.USD, BOB, accounts.OUTSIDE, 95 * DOLLAR, accounts.DEPOSIT)
+    margin.note_change(sim.world, BOB)
+    jump(sim, 94.0)
+    assert (lots_of(sim, ANN), lots_of(sim, BOB)) == (0, 0)
+    assert (usd(sim, ANN), usd(sim, BOB)) == (0, 15 * DOLLAR)
+    assert paid(sim) == {"shortfall": 10.0, "adl": 0.0, "shared": 0.0, "unpaid": 10.0}
+
+
+def test_pro_rata_takes_the_same_share_of_every_profit() -> None:
+    """ADL-2, ADL-3: deficit 10. Profits at 94: Bob 600 lots, 36; Cat 300 lots, 18; Dan 300 lots, 18. Of Ann's 1,000 lots 500
+    fall to Bob, 250 to Cat and to Dan; each loses 10 / 72 of his profit, whatever his leverage.
+    """
+    sim = sides({BOB: (600, 10_000), CAT: (300, 100), DAN: (100, 2_000)}, form=deleverage.PRO_RATA)
+    sim.endow(EVE, accounts.USD, 1_000 * DOLLAR)
+    perp(sim, DAN, SELL, 10_000, 200)
+    perp(sim, EVE, BUY, 10_000, 200)
+    jump(sim, 94.0)
+    assert [lots_of(sim, a) for a in (ANN, BOB, CAT, DAN, EVE)] == [0, -100, -50, -50, 200]
+    found = {int(row["account"]): int(row["value_uusd"]) for row in cuts(sim)}
+    assert found == {BOB: -475 * DOLLAR, CAT: -237_500_000, DAN: -237_500_000}
+    assert usd(sim, ANN) == 0 and sim.audit() == []
+
+
+def test_pro_rata_has_one_price_for_all_who_share_an_instant() -> None:
+    """ADL-2, ADL-3: Ann (bankrupt at 95) and Eve (at 97), 500 lots each: everybody is closed at 96."""
+    sim = market(people=5, knobs={**NO_FEES, (deleverage.adl_rules, "form"): deleverage.PRO_RATA}, stages=(DELEVERAGED,))  # fmt: skip
+    for account, dollars in ((ANN, 25), (EVE, 25), (BOB, 1_000), (CAT, 5_000)):
+        sim.endow(account, accounts.USD, dollars * DOLLAR)
+    for account, other in ((ANN, BOB), (EVE, CAT)):
+        perp(sim, other, SELL, 10_000, 500)
+        perp(sim, account, BUY, 10_000, 500)
+    accounts.transfer(sim.world, accounts.USD, EVE, accounts.OUTSIDE, 10 * DOLLAR, accounts.DEPOSIT)
+    margin.note_change(sim.world, EVE)
+    jump(sim, 94.0)
+    assert [lots_of(sim, a) for a in (ANN, EVE, BOB, CAT)] == [0, 0, 0, 0]
+    assert usd(sim, BOB) == (1_000 + 500 - 480) * DOLLAR
+    assert usd(sim, CAT) == (5_000 + 500 - 480) * DOLLAR
+    assert (usd(sim, ANN), usd(sim, EVE), usd(sim, accounts.NOBODY)) == (0, 0, 0)
+    assert paid(sim) == {"shortfall": 20.0, "adl": 20.0, "shared": 0.0, "unpaid": 0.0}
+    assert sim.audit() == []
+
+
+def test_a_venue_without_deleveraging_closes_at_the_mark_and_socialises() -> None:
+    """LIQ-14, LIQ-15, ADL-6: Ann is closed at 94 against those ahead in the line; of the missing 10, Bob's 500 lots that are
+    left, 30 of profit, and Dan's 250, 15, bear two thirds and one third.
+    """
+    sim = sides({BOB: (1_000, 1_000)}, (SOCIALISED,))
+    sim.endow(EVE, accounts.USD, 10_000 * DOLLAR)
+    sim.endow(DAN, accounts.USD, 100_000 * DOLLAR)
+    for account, lots in ((BOB, 500), (DAN, 250)):
+        perp(sim, account, SELL, 10_000, lots)
+        perp(sim, EVE, BUY, 10_000, lots)
+    jump(sim, 94.0)
+    assert [lots_of(sim, a) for a in (ANN, BOB, DAN)] == [0, -500, -250]
+    assert paid(sim) == {"shortfall": 10.0, "adl": 0.0, "shared": 10.0, "unpaid": 0.0}
+    lost = 1_000 * DOLLAR + 90 * DOLLAR - sim.equity(BOB), 100_000 * DOLLAR + 15 * DOLLAR - sim.equity(DAN)
+    assert sum(lost) == 10 * DOLLAR and lost[1] == pytest.approx(10 * DOLLAR / 3, abs=1)
+    assert sim.audit() == []
+
+
+def test_accounts_at_one_instant_are_served_worst_first() -> None:
+    """LIQ-8, LIQ-14: Ann on $50 and Eve on $48, both bankrupt; Eve goes first and meets the first of the line."""
+    sim = market(people=4, knobs=NO_FEES, stages=(DELEVERAGED,))
+    for account, dollars in ((ANN, 52), (BOB, 100), (CAT, 10_000), (DAN, 51)):
+        sim.endow(account, accounts.USD, dollars * DOLLAR)
+    for account, other, lots in ((ANN, BOB, 500), (DAN, CAT, 1_000)):
+        perp(sim, other, SELL, 10_000, lots)
+        perp(sim, account, BUY, 10_000, lots)
+    perp(sim, CAT, SELL, 10_000, 500)
+    perp(sim, ANN, BUY, 10_000, 500)
+    jump(sim, 94.0)
+    assert cuts(sim)[["for_account", "account", "lots"]].tolist() == [(DAN, BOB, -500), (DAN, CAT, -500), (ANN, CAT, -1_000)]  # fmt: skip
+
+
+# Formulas ------------------------------------------------------------------------------------------------------------
+
+
+def test_scores() -> None:
+    """ADL-1: the venues' formulas on round numbers: a profit of 20 % of cost, and a loss of it, at leverage 5."""
+    assert deleverage.bitmex_score(20.0, 100.0, 120.0, 24.0) == pytest.approx(0.2 * 5)
+    assert deleverage.bitmex_score(-20.0, 100.0, 80.0, 16.0) == pytest.approx(-0.2 / 5)
+    assert deleverage.hyperliquid_score(1, 120.0, 100.0, 120.0, 24.0) == pytest.approx(1.2 * 5)
+    assert deleverage.hyperliquid_score(-1, 80.0, 100.0, 80.0, 16.0) == pytest.approx(1.25 * 5)
+    assert deleverage.binance_score(20.0, 3.0, 24.0) == pytest.approx(20 / 24 * 3 / 24)
+    assert deleverage.bybit_score(20.0, 24.0) == pytest.approx(20 / 24)
+
+
+@pytest.mark.parametrize("score", range(5))
+def test_each_score_ranks_as_its_formula_does(score: int) -> None:
+    """ADL-1: four shorts from four prices on different dollars; profitable ones first, then by the score."""
+    sim = market(people=7, knobs={**NO_FEES, (deleverage.adl_rules, "score"): score}, stages=(DELEVERAGED,))
+    people = range(BOB, BOB + 5)
+    sim.endow(ANN, accounts.USD, 10_000 * DOLLAR)
+    for account, dollars, entry in zip(people, (40, 400, 30, 90, 60), (10_400, 10_900, 9_900, 10_100, 9_700)):
+        sim.endow(account, accounts.USD, dollars * DOLLAR)
+        perp(sim, account, SELL, entry, 400)
+        assert perp(sim, ANN, BUY, entry, 400) == 0
+    deleverage.line_up(sim.world, 0, BUY)
+    from offhours.sim.market import ranking
+
+    order = sim.memory[ranking.ranks]["account"][:5].tolist()
+    value = 400.0
+    cost = {a: e * 4 / 100 for a, e in zip(people, (10_400, 10_900, 9_900, 10_100, 9_700))}
+    worth = {a: sim.equity(a) / 1e6 for a in people}
+
+    def key(account: int) -> tuple[bool, float]:
+        gain = cost[account] - value
+        rate, leverage = gain / cost[account], value / worth[account]
+        found = (
+            rate * leverage if gain > 0 else rate / leverage,
+            cost[account] / value * leverage,
+            gain / worth[account] * 10.0 / worth[account],
+            gain / worth[account],
+        )
+        return gain <= 0, -found[score]
+
+    if score == deleverage.DRAW:
+        assert set(order[:3]) == {a for a in people if cost[a] > value}
+    else:
+        assert order == sorted(people, key=key)
+
+
+def test_slices_sum_to_the_whole_whatever_the_cuts() -> None:
+    """ADL-3 (dYdX v4, deleveraging: short 1 BTC with 54,999 at 55,000: bankruptcy at 54,999; a tenth of it at 5,499.9)."""
+    assert deleverage.bankruptcy_value(-55_000, -1) == -54_999 - 0 * SHARE
+    assert -deleverage.slice_value(-549_990, 0, 1, 10) == 54_999
+    for value in (-1_000_003, 999_999_937):
+        done, total = 0, 0
+        for lots in (1, 7, 300, 92, 600):
+            total += deleverage.slice_value(value, done, lots, 1_000)
+            done += lots
+        assert (done, total) == (1_000, value)
+
+
+def test_an_allotment_meets_its_sum_exactly() -> None:
+    """ADL-2: 100 by weights 1, 1, 1 are 33, 34 and 33; nobody gets more than he has, and the next ones make up for it."""
+
+    def share(rest: int, people: list[tuple[int, int]]) -> list[int]:
+        weights, found = sum(w for w, _ in people), []
+        for weight, most in people:
+            part = deleverage.allotment(rest, weight, weights, most)
+            found.append(part)
+            rest, weights = rest - part, weights - weight
+        return found
+
+    assert share(100, [(1, 99)] * 3) == [33, 34, 33]
+    assert share(100, [(1, 10), (1, 99), (2, 99)]) == [10, 30, 60]
+    assert share(7, [(0, 5), (3, 5)]) == [0, 5]

@@ -1,0 +1,94 @@
+"""The insurance fund (INS-1 to INS-3, LIQ-13). Ann is long 1,000 lots at $100 on $50; a case goes to the fund at once."""
+
+from __future__ import annotations
+
+from offhours.sim.market import accounts, insurance, waterfall
+from offhours.sim.market.waterfall import DELEVERAGED, FUND
+from plain.market import (  # fmt: skip
+    ANN,
+    BOB,
+    BUY,
+    CAT,
+    DOLLAR,
+    NO_FEES,
+    SELL,
+    Simulation,
+    events,
+    go,
+    jump,
+    lots_of,
+    market,
+    perp,
+    usd,
+)
+
+
+def insured(capital: int = 1_000, drawdown_ppb: int = 10**9) -> Simulation:
+    """Ann against Bob, and what the fund starts with."""
+    knobs = {(insurance.insurance_rules, "capital_uusd"): capital * DOLLAR}
+    knobs[insurance.insurance_rules, "drawdown_ppb"] = drawdown_ppb
+    sim = market(people=3, knobs={**NO_FEES, **knobs}, stages=(FUND, DELEVERAGED))
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    for account in (BOB, CAT):
+        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    return sim
+
+
+def test_it_starts_with_its_capital_which_is_its_first_peak() -> None:
+    """INS-1."""
+    sim = insured(700)
+    assert usd(sim, accounts.INSURANCE) == 700 * DOLLAR
+    assert sim.memory[insurance.insurance_funds]["peak_uusd"][0] == 700 * DOLLAR
+    assert usd(sim, accounts.POOL) == usd(sim, accounts.BACKSTOP) == 0
+
+
+def test_a_better_close_than_bankruptcy_is_the_funds() -> None:
+    """INS-2, LIQ-13: at 97 Ann has 20, the position is taken at 95. It sells at 96.50: 15 are the fund's, Ann has nothing."""
+    sim = insured()
+    perp(sim, CAT, BUY, 9_650, 1_000)
+    jump(sim, 97.0)
+    go(sim, 0.5)
+    assert (lots_of(sim, ANN), usd(sim, ANN), usd(sim, accounts.INSURANCE)) == (0, 0, 1_015 * DOLLAR)
+    row = sim.memory[insurance.insurance_funds][0]
+    assert (row["income_uusd"], row["peak_uusd"], row["drawdown_uusd"]) == (15 * DOLLAR, 1_015 * DOLLAR, 0)
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 0
+
+
+def test_a_worse_close_it_pays() -> None:
+    """INS-2, INS-3: at 94 bankruptcy is 95 and 400 lots sell at 93: 8 from the fund; the rest finds a bid a second later."""
+    sim = insured()
+    perp(sim, CAT, BUY, 9_300, 400)
+    jump(sim, 94.0)
+    go(sim, 0.5)
+    assert (lots_of(sim, ANN), sim.equity(ANN), usd(sim, accounts.INSURANCE)) == (600, -6 * DOLLAR, 992 * DOLLAR)
+    perp(sim, CAT, BUY, 9_500, 600)
+    go(sim, 1)
+    assert (lots_of(sim, ANN), usd(sim, ANN), usd(sim, accounts.INSURANCE)) == (0, 0, 992 * DOLLAR)
+    row = sim.memory[insurance.insurance_funds][0]
+    assert (row["peak_uusd"], row["drawdown_uusd"]) == (1_000 * DOLLAR, 8 * DOLLAR)
+    assert sim.memory[waterfall.payers]["paid_uusd"][FUND] == 8 * DOLLAR
+
+
+def test_too_small_a_fund_leaves_it_to_deleveraging_at_the_bankruptcy_price() -> None:
+    """INS-3, LIQ-14, ADL-3: it has $5; 94.50 is as low as it can go, and nobody bids. Bob buys his 1,000 lots back at 95."""
+    sim = insured(5)
+    perp(sim, CAT, BUY, 9_449, 1_000)
+    jump(sim, 94.0)
+    go(sim, 1)
+    assert (lots_of(sim, ANN), lots_of(sim, BOB), usd(sim, ANN)) == (0, 0, 0)
+    assert usd(sim, BOB) == 10_000 * DOLLAR + 1_000 * DOLLAR - 950 * DOLLAR
+    assert usd(sim, accounts.INSURANCE) == 5 * DOLLAR
+    assert events(sim)["stage"].tolist() == [DELEVERAGED]
+
+
+def test_it_may_be_told_to_keep_most_of_itself() -> None:
+    """INS-3: a drawdown of 1 % of $1,000 leaves $10 to spend; $9 of them are gone, then $1 is left and not $991."""
+    sim = insured(1_000, 10_000_000)
+    assert insurance.money(sim.world) == 10 * DOLLAR
+    assert insurance.pay(sim.world, ANN, 9 * DOLLAR) == 9 * DOLLAR
+    assert insurance.money(sim.world) == 1 * DOLLAR
+    assert insurance.pay(sim.world, ANN, 9 * DOLLAR) == 1 * DOLLAR
+    assert sim.memory[waterfall.payers]["exhausted_us"][FUND] == sim.now_us
+    assert sim.memory[insurance.insurance_funds]["drawdown_uusd"][0] == 10 * DOLLAR

@@ -1,0 +1,87 @@
+"""The order of stages (FALL-1 to FALL-3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhours.sim.market import accounts, waterfall
+from offhours.sim.market.waterfall import (
+    ASSIGNED,
+    COVERED,
+    DELEVERAGED,
+    FUND,
+    SOCIALISED,
+    STEPS,
+    VAULT,
+    WELL,
+    WHOLE_POSITION,
+)
+from plain.market import ANN, BOB, BUY, DOLLAR, NO_FEES, SELL, go, jump, market, perp, usd
+
+KRAKEN = (STEPS, WHOLE_POSITION, ASSIGNED, COVERED, DELEVERAGED)
+
+
+def test_the_stages_follow_one_another_as_the_venue_lists_them() -> None:
+    """FALL-1: Kraken's list, asked place by place; a stage that is not in it is followed by nothing."""
+    sim = market(stages=KRAKEN)
+    seen, stage = [], waterfall.first_stage(sim.world)
+    while stage != WELL:
+        seen.append(stage)
+        stage = waterfall.stage_after(sim.world, stage)
+    assert tuple(seen) == KRAKEN
+    assert [code for code in range(1, waterfall.PLACES) if waterfall.has(sim.world, code)] == sorted(KRAKEN)
+    assert waterfall.stage_after(sim.world, VAULT) == WELL
+
+
+@pytest.mark.parametrize(
+    ("stages", "says"),
+    [
+        ((), "at least one"),
+        ((STEPS, STEPS, VAULT), "'partial step' stands in it twice"),
+        ((WHOLE_POSITION, STEPS, VAULT), "'partial step' can only come first"),
+        ((STEPS, ASSIGNED), "'assignment' may leave a position open"),
+        ((STEPS, DELEVERAGED, COVERED), "nothing but 'socialised' comes after 'auto-deleverage'"),
+        ((SOCIALISED, DELEVERAGED), "nothing comes after 'socialised'"),
+        ((STEPS, FUND, DELEVERAGED, SOCIALISED), ""),
+        ((VAULT, DELEVERAGED), ""),
+        (KRAKEN, ""),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused_in_a_sentence(stages: tuple[int, ...], says: str) -> None:
+    """FALL-2."""
+    found = waterfall.fault(stages)
+    assert says in found and bool(says) == bool(found)
+
+
+def test_every_stage_is_tried_once_a_second_in_its_order() -> None:
+    """FALL-1: Ann is long 1,000 lots on $50 and the book is empty; at 97.4 she is at each stage in turn, none is left out."""
+    sim = market(people=2, knobs=NO_FEES, stages=KRAKEN)
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    jump(sim, 97.4)
+    from offhours.sim.market import liquidation
+
+    seen = [int(sim.memory[liquidation.cases]["stage"][ANN])]
+    while seen[-1] != WELL:
+        go(sim, 1)
+        seen.append(int(sim.memory[liquidation.cases]["stage"][ANN]))
+    assert seen == [STEPS, STEPS, WHOLE_POSITION, ASSIGNED, COVERED, WELL]
+    sim.tape.drain(sim.memory)
+    assert sim.tape.rows(liquidation.case_events)["event"].tolist() == [liquidation.OPENED, liquidation.FINISHED]
+    assert usd(sim, ANN) == 0
+
+
+def test_what_is_paid_and_what_is_not_sum_to_the_shortfall() -> None:
+    """FALL-3: 5 paid by the pool, 3 by nobody, of which 2 are then shared: 8 in all, at any time."""
+    sim = market()
+    waterfall.note_paid(sim.world, COVERED, 5)
+    waterfall.note_unpaid(sim.world, 3)
+    waterfall.note_shared(sim.world, 2)
+    paid = sim.memory[waterfall.payers]["paid_uusd"]
+    assert (int(paid[COVERED]), int(paid[SOCIALISED])) == (5, 2)
+    assert sim.memory[waterfall.debts][0].tolist() == (8, 1)
+    waterfall.note_not_paid(sim.world, COVERED, 1)
+    assert sim.memory[waterfall.debts][0].tolist() == (8, 2)
+    assert int(paid.sum()) + 2 == 8

@@ -159,6 +159,18 @@ def dearest(world: World, account: int, pledged: int) -> int:
 
 
 @kernel
+def sellable(world: World, account: int) -> int:
+    """What an account's free tokens that count for nothing would bring at the limit price of a conversion, micro-dollars."""
+    total = 0
+    rules = conversion_rules(world)[0]
+    for ticker in range(clock(world)[0].tickers):
+        utokens = available(world, account, token_asset(ticker))
+        if utokens > 0 and not (active(world) and collateral_rules(world)[ticker].haircut_ppb < PPB):
+            total += share_down(value_at_index(world, ticker, utokens), max(0, PPB - rules.away_ppb - rules.fee_ppb))
+    return total
+
+
+@kernel
 def sell(world: World, account: int, ticker: int, dollars: int, limit_ticks: int, cause: int) -> int:
     """Send the sale of as many tokens as bring so many dollars at the limit price, fees included (CONV-3, CONV-4)."""
     book = 2 * ticker + 1

@@ -4,7 +4,8 @@ ADL-1  Candidates hold the other side of the same ticker, are not in liquidation
        first, each group by the venue's score, ties by a draw from (seed, instant, person).
 ADL-2  Form: a queue closes the first candidates whole, the last in part; pro rata closes lots in proportion to profit, at most
        each one's position, and in proportion to size once profits are used up.
-ADL-3  Price: bankruptcy of the account in liquidation, mark, or index. Lots and dollars move, never a price rounded to a
+ADL-3  Price: bankruptcy of the account in liquidation, mark, or index. Tokens that it could sell count for bankruptcy as far
+       as they bring equity back to zero. Lots and dollars move, never a price rounded to a
        tick; parts of a value are differences of its cumulative floor, so that they sum to it exactly.
 ADL-4  A candidate whose equity would fall below zero is passed over; so is, for the rest of that instant, who was passed over
        once.
@@ -31,6 +32,7 @@ from offhours.sim.market.accounts import (
     transfer,
 )
 from offhours.sim.market.clock import DELEVERAGE_LOG, clock, log_row, logs
+from offhours.sim.market.conversion import sellable
 from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import equity, equity_share, frozen, gross_notional, note_change, required
 from offhours.sim.market.money import nearest
@@ -321,7 +323,10 @@ def close_value(world: World, account: int, ticker: int) -> int:
     if not has(world, BY_DELEVERAGING):
         price = MARK
     if price == BANKRUPTCY:
-        return bankruptcy_value(value_at_mark(world, ticker, lots), equity_share(world, account, ticker))
+        share = equity_share(world, account, ticker)
+        if share < 0:
+            share = min(0, share + sellable(world, account))
+        return bankruptcy_value(value_at_mark(world, ticker, lots), share)
     if price == ORACLE:
         o = oracles(world)[ticker]
         return nearest(o.index_usd * o.lot_shares * 1.0e6 * lots)

@@ -17,8 +17,9 @@ LIQ-9  The liquidation fee is at most what equity is left after the fill, and go
 LIQ-10 Orders of the engine have its latency and queue with all others; the mark is not remade between them.
 LIQ-11 Assignment: providers take the position at the mark for their edges, as far as its share of equity pays for them.
 LIQ-12 Covered: providers again, the pool paying what the share of equity does not; then the book, as far beyond the
-       zero-equity price as the pool can pay for.
-LIQ-13 Insurance fund: the book, as far beyond the zero-equity price as the fund can pay for; the result is the fund's.
+       zero-equity price as the pool can pay for. Tokens that the account could sell come before the pool.
+LIQ-13 Insurance fund: the book, as far beyond the zero-equity price as the fund can pay for; the result is the fund's. Tokens
+       that the account could sell come before it.
 LIQ-14 Auto-deleverage and socialised: what is open is closed against the other side, all accounts of an instant together.
 LIQ-15 Who is left without a position and below zero is made good by the backstop, the pool and the fund, in the order of the
        venue's list; what they cannot pay is socialised where the list says so, else bad debt.
@@ -44,7 +45,7 @@ from offhours.sim.market.accounts import (
 )
 from offhours.sim.market.book import NO_ASK, NO_BID, book_rules, books
 from offhours.sim.market.clock import CASE_LOG, LIQUIDATION_LOG, clock, log_row
-from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_owes, wind_up
+from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_owes, sellable, wind_up
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.margin import (
@@ -393,11 +394,17 @@ def cover_of(world: World, stage: int) -> int:
 
 
 @kernel
+def own_means(world: World, account: int, stage: int) -> int:
+    """What an account has beyond its equity before the venue's payer pays for it: tokens it could sell, micro-dollars."""
+    return sellable(world, account) if stage == COVERED or stage == FUND else 0
+
+
+@kernel
 def limit_of(world: World, account: int, ticker: int) -> int:
     """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13); never outside the book's band."""
     stage = cases(world)[account].stage
     lots = position_size(world, account, ticker)
-    limit_ticks = worst_price_ticks(world, account, ticker, cover_of(world, stage))
+    limit_ticks = worst_price_ticks(world, account, ticker, cover_of(world, stage) + own_means(world, account, stage))
     near_ticks, away_ppb = oracles(world)[ticker].mark_ticks, book_rules(world)[2 * ticker].band_ppb
     if stage == STEPS:
         away_ppb = liquidation_rules(world)[0].step_limit_ppb
@@ -448,6 +455,9 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
     missing = 0
     if case.stage == COVERED or case.stage == FUND:
         spent = worth - equity(world, account) - proportion(share, filled, abs(held))
+        if spent > 0:
+            means = own_means(world, account, case.stage)
+            spent = max(0, spent - proportion(means, filled, abs(held)))
         missing = settle_beyond(world, account, case.stage, spent)
     if case.stage != FUND:
         charge_fee(world, account, value)
@@ -525,7 +535,8 @@ def assign(world: World, account: int, ticker: int) -> None:
             continue
         side = 1 if held > 0 else -1
         edge = providers.edge_of(world, owner, ticker, lots)
-        missing = providers.beyond_equity(equity_share(world, account, ticker), lots, abs(held), edge)
+        share = equity_share(world, account, ticker) + own_means(world, account, case.stage)
+        missing = providers.beyond_equity(share, lots, abs(held), edge)
         if missing > (pool.money(world) if case.stage == COVERED else 0):
             break
         if missing > 0:

@@ -140,7 +140,7 @@ def test_what_one_side_loses_the_other_gains_to_the_unit() -> None:
     assert sim.audit() == [] and sim.conservation_error() == 0
 
 
-@pytest.mark.parametrize(("price", "bob", "ann"), [(1, 940, 10), (2, 945, 5)])
+@pytest.mark.parametrize(("price", "bob", "left"), [(1, 940, 10), (2, 945, 5)])
 def test_at_the_mark_or_at_the_index_the_loss_stays_with_the_account(price: int, bob: int, left: int) -> None:
     """ADL-3, LIQ-15: closed at 94 (mark) or 94.50 (index), 10 or 5 are left missing; a fund in the venue's list pays them.
 
@@ -360,3 +360,13 @@ def test_an_allotment_meets_its_sum_exactly() -> None:
     assert share(100, [(1, 99)] * 3) == [33, 34, 33]
     assert share(100, [(1, 10), (1, 99), (2, 99)]) == [10, 30, 60]
     assert share(7, [(0, 5), (3, 5)]) == [0, 5]
+
+
+def test_tokens_that_can_be_sold_come_before_others_pay() -> None:
+    """ADL-3, LIQ-12: at 94 Ann's equity is -10 and she has a tenth of a token, 9.40, less 1.5 %: closed as if she had -0.741."""
+    sim = sides({BOB: (1_000, 10_000)})
+    sim.endow(ANN, accounts.token_asset(0), SHARE // 10)
+    jump(sim, 94.0)
+    assert cuts(sim)["value_uusd"].tolist() == [-940_741_000]
+    assert paid(sim)["adl"] == pytest.approx(0.741)
+    assert sim.audit() == []

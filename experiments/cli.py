@@ -385,11 +385,17 @@ def _plainly(value: Any) -> str:
 @_guarded
 def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leverage_max, or its last part")]) -> None:
     """Say what a knob means: unit, range, default, and what that rests on."""
-    from offhours.experiments.scenario import every_knob, populations
+    from offhours.experiments.scenario import FIELDS, every_knob, populations
     from offhours.sim.rules import CLASS_KNOB, Mistake, nearest
 
+    if name in FIELDS:
+        typer.echo(f"{name}: {FIELDS[name]}; a field of the scenario")
+        return
     known = every_knob()
     parts = name.split(".")
+    if parts[0] == "group" and parts[-1] == "size":
+        # A group's size is what each member has at the venue.
+        parts = [*parts[:-1], "endowment", "usd"]
     if name not in known and len(parts) > 2 and parts[0] in ("group", "gap"):
         # group.tourists.leverage: the group's population decides; the knob is shown for each that has it.
         last = ".".join(parts[2:])
@@ -398,7 +404,7 @@ def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leve
         without_ticker = ".".join(parts[1:])
         found = [k for k in known if k in (name, without_ticker)] or [k for k in known if k.endswith(f".{name}")]
     if not found:
-        raise Mistake("knob", "", name, f"there is no knob '{name}'{nearest(name, known)}")
+        raise Mistake("knob", "", name, f"there is no knob '{name}'{nearest(name, (*known, *FIELDS))}")
     for key in found:
         knob = known[key]
         typer.echo(f"{key}: {knob.meaning}")

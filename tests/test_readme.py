@@ -94,7 +94,7 @@ def offhours() -> list[str]:
     return [installed] if installed else [sys.executable, "-m", "offhours.experiments"]
 
 
-def type_it(words: list[str], folder: Path, timeout_s: float = 300) -> str:
+def type_it(words: list[str], folder: Path, timeout_s: float = 900) -> str:
     """Type a command in a folder and return what it prints; it must succeed."""
     environment = os.environ | {"MPLBACKEND": "Agg", "COLUMNS": "200"}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout_s)
@@ -140,6 +140,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+@pytest.mark.timeout(3600)
 def test_each_short_command_works_as_written(folder: Path) -> None:
     first, *others = dict.fromkeys(one for one in commands(README) if one.startswith("offhours "))
     made = runs_in(folder)
@@ -170,6 +171,7 @@ def test_each_long_command_works_as_written(folder: Path) -> None:
         assert type_it([*offhours(), *shlex.split(one)[1:]], folder, timeout_s=3600).strip()
 
 
+@pytest.mark.timeout(3600)
 def test_the_python_of_the_page_runs(folder: Path) -> None:
     """In the folder of the run before, so that its warm-up is there already, as it is for whoever reads on."""
     program, trader = blocks(README, "python")

@@ -161,6 +161,12 @@ def test_a_knob_explains_itself(name: str, said: str) -> None:
     assert result.exit_code == 0 and said in result.stdout and "basis" in result.stdout
 
 
+def test_fields_and_sizes_explain_themselves() -> None:
+    assert offhours("knob", "warm_up").stdout.startswith("warm_up: how long it trades before it is measured")
+    assert offhours("knob", "group.tourists.size").stdout.startswith("group.endowment.usd: dollars at the venue")
+    assert "did you mean measure_from?" in mistake("knob", "measured_from")
+
+
 def test_schema_and_glossary() -> None:
     assert "price_usd" in offhours("schema", "trades").stdout
     assert "trades: " in offhours("schema").stdout

@@ -21,6 +21,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -53,6 +54,9 @@ WORK_A_CALL, TIME_A_CALL_US = 20_000, 6 * clock.HOUR_US
 """Wakes and market time in one crossing into the kernels: some hundredths of a second, so that Ctrl-C is answered."""
 
 FORKS_KEPT = 24
+
+CALM = "without liquidations"
+"""The control that every run with liquidations has: the same luck, and nobody is liquidated."""
 
 
 class MarketFull(Exception):
@@ -592,48 +596,67 @@ def run(
 
 
 def _run_controls(made: Run, progress: Progress | None, cached: bool, watch: _Watch) -> None:
-    """Run the scenario's controls on the run's luck, and, where anybody was liquidated, the market without liquidations."""
-    for control in made.scenario.controls:
-        described = _describing(progress, control)
-        try:
-            own = run_one(made.scenario.control(control), made.seed, described, log_trades=False, cached=cached, stop=watch.stop)  # fmt: skip
-        except MarketFull as error:
-            made.summary["controls"][control] = {"outcome": str(error)}
-            continue
-        except KeyboardInterrupt:
-            own = None
-        if own is None or own.interrupted:
-            made.stopped = f"without the control {control} and what follows it"
-            watch.stop.clear()
-            return
-        made.controls[control] = own
-        made.summary["controls"][control] = headline_numbers(own.summary)
-    if made.summary["liquidations"]["count"]:
-        _beside_calm(made, _describing(progress, "without liquidations"), cached, watch)
+    """Run the scenario's controls on the run's luck, and, where anybody was liquidated, the market without liquidations.
+
+    Each is a market of its own: as many run at a time as there are processors.
+    """
+    names = [*made.scenario.controls, *([CALM] if made.summary["liquidations"]["count"] else [])]
+    waiting = list(names)
+
+    def one(name: str) -> Run | Measured | None:
+        described = _describing(progress, name, lambda: waiting[:1] == [name])
+        if name == CALM:
+            return measure(made.scenario, made.seed, described, log_trades=False, cached=cached, liquidations=False, stop=watch.stop)  # fmt: skip
+        return run_one(made.scenario.control(name), made.seed, described, log_trades=False, cached=cached, stop=watch.stop)  # fmt: skip
+
+    missing = []
+    with ThreadPoolExecutor(max_workers=max(1, min(len(names), os.cpu_count() or 1))) as pool:
+        futures = {name: pool.submit(one, name) for name in names}
+        for name, future in futures.items():
+            own: Run | Measured | None = None
+            try:
+                own = future.result()
+            except MarketFull as error:
+                made.summary["controls"][name] = {"outcome": str(error)}
+                continue
+            except KeyboardInterrupt:
+                # Nothing of it was measured yet; a second press is none of its business and goes on up.
+                if not future.done():
+                    raise
+            finally:
+                waiting.remove(name)
+            if own is None or own.interrupted:
+                missing.append(name)
+            elif isinstance(own, Run):
+                made.controls[name] = own
+                made.summary["controls"][name] = headline_numbers(own.summary)
+            else:
+                _beside_calm(made, own)
+    if missing:
+        made.stopped = f"without the control{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        watch.stop.clear()
 
 
-def _beside_calm(made: Run, progress: Progress | None, cached: bool, watch: _Watch) -> None:
-    """Run the same luck without liquidations, keep its prices as the table `calm`, and say what liquidations did beside it."""
+def _beside_calm(made: Run, calm: Measured) -> None:
+    """Keep the prices of the same luck without liquidations as the table `calm`, and say what liquidations did beside it."""
     from offhours.experiments.summary import beside_calm, calm_table
 
-    try:
-        calm = measure(made.scenario, made.seed, progress, log_trades=False, cached=cached, liquidations=False, stop=watch.stop)  # fmt: skip
-    except MarketFull:
-        return
-    if calm is None or calm.interrupted:
-        made.stopped = "without the same luck without liquidations"
-        watch.stop.clear()
-        return
     assert made._made is not None
     made._made["calm"] = calm_table(calm)
     made._frames.pop("calm", None)
     made.summary |= beside_calm(made.summary, made.exact_rows(), calm)
 
 
-def _describing(progress: Progress | None, control: str) -> Progress | None:
+def _describing(progress: Progress | None, control: str, speaks: Callable[[], bool]) -> Progress | None:
+    """The progress of a control, told while it is the one that all wait for."""
     if progress is None:
         return None
-    return lambda stage: progress(Stage(f"{stage.doing}, control {control}", stage.now_us, stage.from_us, stage.to_us, stage.events))  # fmt: skip
+
+    def tell(stage: Stage) -> None:
+        if speaks():
+            progress(Stage(f"{stage.doing}, control {control}", stage.now_us, stage.from_us, stage.to_us, stage.events))
+
+    return tell
 
 
 def headline_numbers(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,17 +55,18 @@ def _first_price_us(run: Run) -> int:
 
 
 def dominoes(run: Run, ax: Axes | None = None) -> Axes:
-    """News and dominoes: the mark around a first price as it was, and on the same luck without liquidations, % from the close."""
+    """News and dominoes: the mark around the news as it was, and on the same luck without liquidations, % from before it."""
     calm = run.tables().get("calm")
     if calm is None or run.summary.get("dominoes") is None:
         raise Mistake(run.scenario.name, "", "", "this run was not beside its own luck without liquidations")
     ax = _axes(ax, "dominoes")
-    first, at_us, headline = run.summary["first_price"], _first_price_us(run), run.scenario.headline
+    found, headline = run.summary["dominoes"], run.scenario.headline
+    at_us = int(np.datetime64(found["from_utc"].removesuffix("Z"), "us").astype(np.int64))
 
     def around(frame: Any, column: Any) -> tuple[Array, Array]:
         after = (instants(frame["time_utc"]) - at_us) / MINUTE_US
         inside = (after >= -BEFORE_MINUTES) & (after <= AFTER_MINUTES)
-        return after[inside], 100 * (np.asarray(column, dtype=float)[inside] / first["close_usd"] - 1)
+        return after[inside], 100 * (np.asarray(column, dtype=float)[inside] / found["base_usd"] - 1)
 
     bars = of_ticker(run, "bars")
     own = calm[calm["ticker"] == headline]
@@ -80,8 +81,8 @@ def dominoes(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_xlim(-BEFORE_MINUTES, AFTER_MINUTES)
     ax.set_xticks(range(-BEFORE_MINUTES, AFTER_MINUTES + 1, 30))
     when = format_new_york(at_us)
-    ax.set_xlabel(f"minutes from the first stock price ({when[:3]} {when[15:20]} New York time)")
-    ax.set_ylabel(f"{headline}, % from {first['from']}")
+    ax.set_xlabel(f"minutes from {found['news']} ({when[:3]} {when[15:20]} New York time)")
+    ax.set_ylabel(f"{headline}, % from {found['base']}")
     _plain_axes(ax)
     handles, labels = ax.get_legend_handles_labels()
     order = [3, 2, 0, 1]
@@ -90,7 +91,7 @@ def dominoes(run: Run, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def dominoes_title(found: dict[str, float]) -> str:
+def dominoes_title(found: Mapping[str, Any]) -> str:
     """What the news did, what liquidations added, and how much of that came back."""
     news, more = found["news_pct"], found["liquidations_pct"]
     verb = "took" if news < 0 else "added"

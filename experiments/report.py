@@ -68,7 +68,7 @@ CAPTIONS = {
     "waterfall": "What was missing when positions left their owners, and who paid it.",
     "flows": "Dollars received and paid at the venue, by group and kind of flow.",
     "controls": "The same luck with one thing changed.",
-    "dominoes": "The mark around the stock's first price, and thin the same luck with nobody liquidated. What lies between is "
+    "dominoes": "The mark around the news, and thin the same luck with nobody liquidated. What lies between is "
     "the work of liquidations.",
     "cascade": "A case is an account's liquidation. It counts as forced by others where their forced trades of the same ticker "
     "and side came before it in its wave, the mark had moved on since, and the market without liquidations did not get there "

@@ -295,7 +295,7 @@ def survival(seen: Seen, tiers: Array, forms: Array, from_row: int, opened_row: 
     """Dollars (and the leverage at an opening) with which an account would never have been below maintenance from a row on.
 
     It keeps the positions of that row to the end, along the marks and funding as they were: nobody else would have done
-    anything else. With more dollars x at the opening, leverage is its size over equity + x.
+    anything else, and tokens that count as collateral stay worth what they were. With more dollars x at the opening, leverage is its size over equity + x.
     """
     lots = seen.lots[from_row].astype(float)
     moved = (seen.mark_ticks[from_row:] - seen.mark_ticks[from_row]) @ (lots * seen.unit_uusd)

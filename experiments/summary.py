@@ -319,15 +319,31 @@ def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Mea
         own = bars[bars["ticker"] == number]
         paths[number] = cascades.Path(own["time_us"], own["mark_ticks"] * tick_usd[number], own["index_usd"])
     found = {"cascade": cascade(cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
-    first, headline = summary["first_price"], scenario.tickers.index(scenario.headline)
-    if first is None or first["close_usd"] is None:
-        return found
+    headline = scenario.tickers.index(scenario.headline)
     own = tables["bars"][tables["bars"]["ticker"] == headline]
+    begins = _news(summary["first_price"], scenario, own, float(tick_usd[headline]))
+    if begins is None:
+        return found
+    at_us, base_usd, told = begins
     both, mine, theirs = np.intersect1d(own["time_us"], paths[headline].time_us, return_indices=True)
-    moved = 100 * (own["mark_ticks"][mine] * tick_usd[headline] / first["close_usd"] - 1)
-    calmly = 100 * (paths[headline].mark_usd[theirs] / first["close_usd"] - 1)
-    at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
-    return found | {"dominoes": cascades.dominoes(both - at_us, moved, calmly)}
+    moved = 100 * (own["mark_ticks"][mine] * tick_usd[headline] / base_usd - 1)
+    calmly = 100 * (paths[headline].mark_usd[theirs] / base_usd - 1)
+    apart = cascades.dominoes(both - at_us, moved, calmly)
+    return found | {
+        "dominoes": None if apart is None else told | {"from_utc": utc(at_us), "base_usd": base_usd} | apart
+    }
+
+
+def _news(first: Mapping[str, Any] | None, scenario: Any, bars: Any, tick_usd: float) -> tuple[int, float, dict[str, Any]] | None:  # fmt: skip
+    """When the news comes, the price it is told from, and the words for both: a first price, or else a given move in hours."""
+    if first is not None and first["close_usd"] is not None:
+        at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
+        return at_us, first["close_usd"], {"news": "the first stock price", "base": first["from"]}
+    moves = [move.from_us for move in scenario.moves if move.ticker == scenario.headline]
+    before = bars[bars["time_us"] <= min(moves)] if moves else bars[:0]
+    if len(before) == 0:
+        return None
+    return min(moves), float(before["mark_ticks"][-1] * tick_usd), {"news": "the given move", "base": "the mark before"}
 
 
 def _gap_alone(measured: Measured) -> dict[str, float] | None:

@@ -285,13 +285,13 @@ def spread_share(matrix: Array) -> float | None:
 
 
 DOMINOES_US = 4 * clock.HOUR_US
-"""How long after a first price it is watched what liquidations did."""
+"""How long after news it is watched what liquidations did."""
 
 
 def dominoes(after_us: Array, moved_pct: Array, calm_pct: Array) -> dict[str, float] | None:
-    """What news and what liquidations had done to the mark when it was furthest from the close, after a first price.
+    """What news and what liquidations had done to the mark when it was furthest from where it stood before.
 
-    Instants are told from the first price; both paths in percent of the close before it: as it was, and on the same luck
+    Instants are told from the news; both paths in percent of the price before it: as it was, and on the same luck
     without liquidations. What was given back is told at the end of what was watched. None below two minutes of it.
     """
     inside = (after_us >= 0) & (after_us <= DOMINOES_US)

@@ -48,6 +48,7 @@ def test_the_summary_says_what_liquidations_added() -> None:
     made = with_controls()
     found = made.summary["dominoes"]
     first = made.summary["first_price"]
+    assert (found["base_usd"], found["base"], found["from_utc"]) == (first["close_usd"], "Friday's close", first["time_utc"])  # fmt: skip
     bars = made.tables()["bars"]
     us = bars["time_utc"].to_numpy().astype("datetime64[us]").astype(np.int64)
     at = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from offhours.experiments import cascade_figures, cascade_report
 from offhours.experiments.figures import CASCADES, FIGURES, available, render
 from offhours.experiments.metrics import cascades
-from offhours.experiments.summary import cascade, cascade_material
+from offhours.experiments.summary import _news, cascade, cascade_material
 from offhours.experiments.tables import RECORDED, Instruments, shown
 from offhours.sim.declare import spec_of
 from offhours.sim.hours import MINUTE_US, SECOND_US, parse_new_york
@@ -98,6 +98,14 @@ CUTS = [
 """Two shorts of two shares each give up one share at $369.50 beside a mark of $362: $7.50 each, which the $15 needed."""
 
 
+TOLD = {
+    "news": "the first stock price",
+    "base": "Friday's close",
+    "from_utc": "2026-03-09T08:00:00Z",
+    "base_usd": 400.0,
+}
+
+
 def by_hand(with_calm: bool = True, cuts: bool = True) -> Any:
     """An awakening: four cases in one wave, of which without liquidations only the first would have been."""
     exact = {name: rows(name) for name in RECORDED}
@@ -120,7 +128,7 @@ def by_hand(with_calm: bool = True, cuts: bool = True) -> Any:
     summary = {
         "headline": "TSLAx",
         "first_price": {"time_utc": "2026-03-09T08:00:00Z", "close_usd": 400.0, "from": "Friday's close"},
-        "dominoes": cascades.dominoes(after, moved, calmly) if with_calm else None,
+        "dominoes": TOLD | (cascades.dominoes(after, moved, calmly) or {}) if with_calm else None,
         "cascade": cascade(cascade_material(exact, SCENARIO.rules), 1, paths),
         "funding": {"acf": {"1": -0.9}},
         "basis": {"half_life_minutes": {"regular": 8.2, "asleep": 43.3}},
@@ -246,6 +254,19 @@ def test_a_run_in_which_nothing_spread_has_none_of_them() -> None:
         with pytest.raises(Mistake):
             render(run, name)
     assert cascade_report.spread(run).sentences == ("Nobody was liquidated, so nothing spread.",)
+
+
+def test_news_in_hours_begins_with_the_given_move() -> None:
+    """Where no first price came: the first move of the headline, told from the mark of the minute before."""
+    exact = by_hand().exact_rows()["bars"]
+    move = SimpleNamespace(ticker="TSLAx", from_us=AWAKE - 20 * MINUTE_US)
+    other = SimpleNamespace(ticker="SPYx", from_us=AWAKE - 50 * MINUTE_US)
+    market = SimpleNamespace(headline="TSLAx", moves=(other, move))
+    found = _news(None, market, exact, TICK_USD)
+    assert found == (move.from_us, pytest.approx(400.0), {"news": "the given move", "base": "the mark before"})
+    assert _news(None, SimpleNamespace(headline="TSLAx", moves=(other,)), exact, TICK_USD) is None
+    first = {"time_utc": "2026-03-09T08:00:00Z", "close_usd": 390.0, "from": "Friday's close"}
+    assert _news(first, market, exact, TICK_USD) == (AWAKE, 390.0, {"news": "the first stock price", "base": "Friday's close"})  # fmt: skip
 
 
 UNITS = {

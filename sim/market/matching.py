@@ -317,14 +317,15 @@ def token_open(world: World, ticker: int) -> int:
 @kernel
 def sweep(world: World, account: int, book: int, side: int, price_ticks: int, lots: int, flags: int) -> int:
     """Fill an arriving order against the other side as far as its price reaches. Returns what is left."""
+    b = books(world)[book]
     while lots > 0:
-        slot = first(world, book, -side)
-        if slot == NIL:
-            return lots
-        resting = orders(world)[slot]
-        resting_ticks, owner = resting.price_ticks, int(resting.account)
+        # An empty side has no price that any order reaches, so that neither level nor order is looked at for nothing.
+        resting_ticks = b.best_ask if side == BUY else b.best_bid
         if side * (resting_ticks - price_ticks) > 0:
             return lots
+        slot = first(world, book, -side)
+        resting = orders(world)[slot]
+        owner = int(resting.account)
         if owner == account:
             withdraw(world, slot)
             continue
@@ -415,7 +416,11 @@ def spot_reserve(world: World, account: int, book: int, side: int, price_ticks: 
     if side == BUY:
         unit = books(world)[book].unit_uusd * price_ticks
         rate = fee_rules(world)[book].taker_ppb
-        change = unit * new_lots + share_up(unit * new_lots, rate) - unit * old_lots - share_up(unit * old_lots, rate)
+        change = 0
+        if new_lots > 0:
+            change += unit * new_lots + share_up(unit * new_lots, rate)
+        if old_lots > 0:
+            change -= unit * old_lots + share_up(unit * old_lots, rate)
         reserve(world, account, USD, change)
         promise(world, account, max(0, change), max(0, change))
     else:

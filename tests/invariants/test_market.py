@@ -22,8 +22,12 @@ from offhours.sim.market import (
     backstop,
     bank,
     clock,
+    collateral,
+    conversion,
     flight,
+    halts,
     issuer,
+    lending,
     liquidation,
     margin,
     matching,
@@ -31,6 +35,7 @@ from offhours.sim.market import (
     positions,
     stock,
     stops,
+    waterfall,
 )
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
@@ -56,12 +61,22 @@ from plain.market import (
 TICKERS = 2
 BUCKETS = {EVE + 1: ANN, EVE + 2: ANN, EVE + 3: BOB}
 EVERYBODY = [*range(ANN, EVE + 1), *BUCKETS]
-_BASE: dict[int, Simulation] = {}
+_BASE: dict[bool, Simulation] = {}
+LENT = {
+    (collateral.collateral_rules, "haircut_ppb"): 150_000_000,
+    (collateral.collateral_rules, "cap_uusd"): 500 * DOLLAR,
+    (conversion.conversion_rules, "limit_uusd"): 5 * DOLLAR,
+    (lending.lending_rules, "stock_uusd"): 1_000 * DOLLAR,
+    (lending.lending_rules, "recall_ppb"): 600_000_000,
+    (lending.lending_rules, "notice_us"): HOUR,
+    (lending.dollar_rules, "stock_uusd"): 2_000 * DOLLAR,
+}
+"""Knobs of a market in which tokens are collateral and a lender has a little of everything."""
 
 
-def base() -> Simulation:
+def base(lent: bool) -> Simulation:
     """Five people and three buckets on a Friday afternoon, three hours before the close; the backstop has $300."""
-    if 0 not in _BASE:
+    if lent not in _BASE:
         sim = market(
             5,
             dollars=400,
@@ -76,6 +91,7 @@ def base() -> Simulation:
                 (backstop.backstop_rules, "capital_uusd"): 300 * DOLLAR,
                 (oracle.oracle_rules, "probe_uusd"): 50 * DOLLAR,
                 (oracle.oracle_rules, "impact_uusd"): 100 * DOLLAR,
+                **(LENT if lent else {}),
             },
         )
         sim.endow(EVE, accounts.USD, 20_000 * DOLLAR)
@@ -83,8 +99,8 @@ def base() -> Simulation:
             sim.endow(account, accounts.BROKER_USD, 500 * DOLLAR)
             for ticker in range(TICKERS):
                 sim.endow(account, accounts.share_asset(ticker), 2 * SHARE)
-        _BASE[0] = sim
-    return _BASE[0].fork()
+        _BASE[lent] = sim
+    return _BASE[lent].fork()
 
 
 people = st.sampled_from(EVERYBODY)
@@ -101,10 +117,10 @@ shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, SHARE, 2 *
 class Market(RuleBasedStateMachine):
     """Everything that a person, the clock and the outside world may do."""
 
-    @initialize(pinned=st.booleans())
-    def begin(self, pinned: bool) -> None:
+    @initialize(pinned=st.booleans(), lent=st.booleans())
+    def begin(self, pinned: bool, lent: bool) -> None:
         """A market of its own, whose index follows the stock or the token books; Eve quotes all books."""
-        self.sim = base()
+        self.sim = base(lent)
         self.names: list[int] = []
         self.prices = [100.0] * TICKERS
         self.sim.memory[oracle.oracle_rules]["pinned"] = int(pinned)
@@ -193,6 +209,24 @@ class Market(RuleBasedStateMachine):
         """Shares into tokens, or back."""
         (issuer.mint if minting else issuer.redeem)(self.sim.world, account, ticker, quantity, self.prices[ticker])
 
+    @rule(account=people, what=st.integers(0, TICKERS), quantity=st.one_of(dollars, shares))
+    def borrow(self, account: int, what: int, quantity: int) -> None:
+        """Dollars or tokens, where somebody lends them; who could borrow keeps his initial margin."""
+        if lending.borrow(self.sim.world, account, what, quantity) == matching.ACCEPTED:
+            assert margin.spare(self.sim.world, account) >= 0
+
+    @rule(account=people, what=st.integers(0, TICKERS), quantity=st.one_of(dollars, shares))
+    def repay(self, account: int, what: int, quantity: int) -> None:
+        """All of it or a part."""
+        lending.repay(self.sim.world, account, what, quantity)
+
+    @rule(account=people, ticker=tickers)
+    def sell_short(self, account: int, ticker: int) -> None:
+        """Tokens are borrowed and sold to Eve."""
+        lending.borrow(self.sim.world, account, ticker + 1, SHARE)
+        held = accounts.available(self.sim.world, account, accounts.token_asset(ticker)) // 100
+        self.sim.place(account, 2 * ticker + 1, SELL, self.price(2 * ticker, -200), held, matching.IOC)
+
     @rule(account=people, ticker=tickers, quantity=shares, buying=st.booleans())
     def trade_stock(self, account: int, ticker: int, quantity: int, buying: bool) -> None:
         """At the broker."""
@@ -254,7 +288,7 @@ class Market(RuleBasedStateMachine):
     @rule()
     def halt(self) -> None:
         """Nothing can be minted or bought at the broker."""
-        clock.halt(self.sim.world)
+        halts.stop_all(self.sim.world, halts.NEWS, self.sim.now_us + 10 * MINUTE, -1.0, -1.0)
         go(self.sim, 1)
         assert issuer.mint(self.sim.world, ANN, 0, SHARE, 100.0) == matching.MARKET_CLOSED
         assert stock.buy(self.sim.world, ANN, 0, SHARE) == matching.MARKET_CLOSED
@@ -262,8 +296,8 @@ class Market(RuleBasedStateMachine):
     @precondition(lambda self: clock.phase(self.sim.world) == clock.HALTED)
     @rule()
     def resume(self) -> None:
-        """The halt is lifted."""
-        clock.resume(self.sim.world)
+        """The halt ends."""
+        go(self.sim, 600)
 
     @rule()
     def fork(self) -> None:
@@ -294,11 +328,10 @@ class Market(RuleBasedStateMachine):
         sim, memory = self.sim, self.sim.memory
         assert sim.audit() == []
         assert sim.conservation_error() == 0
-        row = memory[backstop.backstops][0]
-        assert min(int(row[n]) for n in ("shortfall_uusd", "paid_uusd", "unpaid_uusd", "edge_uusd")) >= 0
-        assert int(memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[accounts.NOBODY, 0]) == -int(
-            row["unpaid_uusd"]
-        )
+        debt = memory[waterfall.debts][0]
+        assert min(int(debt[n]) for n in ("shortfall_uusd", "unpaid_uusd")) >= 0
+        nobody = int(memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[accounts.NOBODY, 0])
+        assert nobody == -int(debt["unpaid_uusd"])
         self.spot(memory)
         self.stop_lists(memory)
         self.open_cases(memory)

@@ -359,6 +359,7 @@ _form(
     _step("maintenance_rate", "rate", "1 / (2 * leverage_max)", margin.half_of_initial, "leverage_max"),
     _step("initial_margin", "money", "notional / leverage", lambda notional, leverage: notional / leverage),
     _step("maintenance_margin", "money", "notional * maintenance_rate", lambda notional, maintenance_rate: notional * maintenance_rate),
+    leverage_max="perp.margin.leverage_max",
 )  # fmt: skip
 _form(
     "margin", "vega", "Vega specification 0019-MCAL: margin calculator", "size size; price price; slippage rate; risk rate; scaling number = 1.5",
@@ -977,6 +978,7 @@ for _name, _source, _inputs, _share in (
         _step("lower", "price", "price * (1 - width)", lambda price, width: oracle.price_band(price, width)[0]),
         _step("upper", "price", "price * (1 + width)", lambda price, width: oracle.price_band(price, width)[1]),
         _step("band", "price*", "look up: lower and upper", lambda lower, upper: (lower, upper)),
+        leverage_max="perp.margin.leverage_max",
     )  # fmt: skip
 
 # The perp in theory -----------------------------------------------------------------------------------------------------

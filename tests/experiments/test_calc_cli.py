@@ -98,7 +98,7 @@ def test_an_allocation_may_be_ones_own(here: Path) -> None:
     Path("mine.py").write_text(
         "def even(candidates, budget):\n    return candidates.room * budget / candidates.room.sum()\n\n\n"
         "def short(candidates, budget):\n    return candidates.room * 0\n\n\n"
-        "def stuck(candidates, budget):\n    return candidates.profit / 0 + candidates.colour\n"
+        "def stuck(candidates, budget):\n    return candidates.profit + candidates.colour\n"
     )
     asked = ("calc", "adl-allocation", "--budget", "20", "--rooms", "10, 30", "--profits", "5, 1")
     assert printed(*asked, "--venue", "mine.py:even", "--allow-python") == "5, 15"

@@ -748,12 +748,16 @@ for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
     ("hyperliquid", "Hyperliquid: 8 h rate paid an eighth each hour, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "8", "4 %"),
     ("trade-xyz", "trade.xyz: half of P + clamp(r - P, -0.05 %, 0.05 %) since 2025-12-19, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "50 %", "8", "4 %"),
     ("deribit", "Deribit: max(0.025 %, P) + min(-0.025 %, P), per 8 h (FUND-9)", "100 %", "0", "0.025 %", "100 %", "1", "0.5 %"),
+    ("drift-rate", "Drift v2 as shares of the oracle price: the spread held within a band, and an offset (FUND-12)", "100 %", "0.02 %", "10 %", "100 %", "24", "4 %"),
 ):  # fmt: skip
-    _shape = {"kraken": funding.PREMIUM_ALONE, "deribit": funding.DEAD_BAND}.get(_name, funding.CLAMPED)
+    _shape = {"kraken": funding.PREMIUM_ALONE, "deribit": funding.DEAD_BAND, "drift-rate": funding.OFFSET}.get(
+        _name, funding.CLAMPED
+    )
     _drawn = {
         funding.PREMIUM_ALONE: "average",
         funding.CLAMPED: "(average + min(max(interest - average, -band), band))",
         funding.DEAD_BAND: "(max(band, average) + min(-band, average))",
+        funding.OFFSET: "(min(max(average, -band), band) + interest)",
     }[_shape]
     _form(
         "funding-rate", _name, _source,

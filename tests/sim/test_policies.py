@@ -182,8 +182,10 @@ def test_splitting_an_account_changes_nothing(name: str, crowd: Candidates, shar
         values = getattr(crowd, column)
         split[column] = np.concatenate(([values[0], values[0]], values[1:]))
     one, two = POLICIES[name](crowd, budget), POLICIES[name](Candidates(**split), budget)
-    assert two[0] + two[1] == pytest.approx(one[0], rel=1e-6, abs=1e-6)
-    assert two[2:] == pytest.approx(one[1:], rel=1e-6, abs=1e-6)
+    # A weight that is lost in rounding beside the largest is none, and a part of it may be where the whole is not.
+    nothing = 1e-9 * float(crowd.room.sum())
+    assert two[0] + two[1] == pytest.approx(one[0], rel=1e-6, abs=nothing)
+    assert two[2:] == pytest.approx(one[1:], rel=1e-6, abs=nothing)
 
 
 @given(crowd=crowds(2), share=st.floats(0.01, 0.99))
@@ -241,7 +243,7 @@ def test_no_policy_leaves_the_first_in_the_queue_less(crowd: Candidates, share: 
     first = int(np.argmax(crowd.room))
     most = queue(ranked, budget)[first]
     for each in FAST.values():
-        assert each(ranked, budget)[first] <= most + 1e-6
+        assert each(ranked, budget)[first] <= most + 1e-9 * float(crowd.room.sum())
 
 
 @given(rooms=st.lists(st.floats(1, 1e5), min_size=2, max_size=30), part=st.floats(0.01, 1), theta=st.floats(0.1, 1))

@@ -19,6 +19,26 @@ def rate(premiums: Sequence[int], previous: int, *, kept: Fraction, divisor: int
     return size if average >= 0 else -size
 
 
+def rate_by_form(form: str, average: int, *, interest: int, band: int, scale: Fraction, divisor: int, cap: int) -> int:
+    """Rate in ppb that an average premium makes at a venue whose page has this form; each step rounds towards zero."""
+    clamp = max(-band, min(interest - average, band))
+    drawn = {
+        "premium": average,
+        "clamp": average + clamp,
+        "dead band": max(band, average) + min(-band, average),
+        "offset": max(-band, min(average, band)) + interest,
+    }[form]
+    return max(-cap, min(int(Fraction(int(drawn * scale), divisor)), cap))
+
+
+def of_a_minute(word: str, premiums: Sequence[int]) -> int:
+    """What stands for a minute whose seconds had these premiums, rounded towards zero."""
+    if word == "mean of the minute":
+        return int(Fraction(sum(premiums), len(premiums)))
+    ordered = sorted(premiums)
+    return int(Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2))
+
+
 def owed(lots: int, paid_pusd: int, from_pusd: int) -> int:
     """What a position owes in micro-dollars: rounded up where it pays, and down in size where it receives."""
     exact = Fraction(lots * (paid_pusd - from_pusd), 10**6)

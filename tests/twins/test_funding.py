@@ -7,8 +7,9 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhours.sim.declare import Knob, spec_of
 from offhours.sim.market import funding, positions
-from plain.funding import owed, paid, rate
+from plain.funding import of_a_minute, owed, paid, rate, rate_by_form
 from plain.market import ANN, NO_FEES, Simulation, go, market
 
 _BASE: dict[int, Simulation] = {}
@@ -44,6 +45,50 @@ def test_the_next_rate(premiums: list[int], previous: int, kept: int, divisor: i
     # In millionths of a micro-dollar: a lot is worth one dollar, so a billionth of it is a thousand of these.
     assert row["hourly_pusd"] == expected * 1_000
     assert row["samples"] == 0
+
+
+FORMS = spec_of(funding.funding_rules).columns
+
+
+def choices(column: str) -> tuple[str, ...]:
+    """The words of a choice of the funding rules, in the order of their codes."""
+    knob = FORMS[column]
+    assert isinstance(knob, Knob)
+    return knob.choices
+
+
+@given(
+    st.sampled_from(choices("form")),
+    st.integers(-(10**9), 10**9),
+    st.integers(-(10**7), 10**7),
+    st.integers(0, 10**8),
+    st.integers(0, 8 * 10**9),
+    st.integers(1, 1_000),
+    st.integers(0, 10**9),
+)
+@settings(max_examples=150)
+def test_a_rate_of_any_form(form: str, average: int, interest: int, band: int, scale: int, divisor: int, cap: int) -> None:  # fmt: skip
+    """FUND-8, FUND-9, FUND-12: one sample of a whole interval, any numbers, in the market itself."""
+    sim = base()
+    row, rules = sim.memory[funding.fundings][0], sim.memory[funding.funding_rules][0]
+    sim.memory[funding.samples]["premium_ppb"][0], row["samples"] = average, 1
+    rules["form"], rules["interest_ppb"], rules["band_ppb"] = choices("form").index(form), interest, band
+    rules["scale_ppb"], rules["divisor"], rules["cap_ppb"], rules["samples_min"] = scale, divisor, cap, 1
+    go(sim, 1)
+    expected = rate_by_form(form, average, interest=interest, band=band, scale=Fraction(scale, 10**9), divisor=divisor, cap=cap)  # fmt: skip
+    assert row["rate_ppb"] == expected
+
+
+@given(st.sampled_from(choices("sampling")[1:]), st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=59))
+@settings(max_examples=60)
+def test_what_stands_for_a_minute(word: str, premiums: list[int]) -> None:
+    """FUND-7: mean and median of a minute's votes, however many there were."""
+    sim = base()
+    sim.memory[funding.funding_rules][0]["sampling"] = choices("sampling").index(word)
+    sim.memory[funding.votes]["premium_ppb"][: len(premiums)] = premiums
+    sim.memory[funding.fundings]["votes"] = len(premiums)
+    assert funding.minute_premium(sim.world, 0) == of_a_minute(word, premiums)
+    assert sim.memory[funding.fundings]["votes"][0] == 0
 
 
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=40), st.integers(-(10**6), 10**6))

@@ -1,7 +1,7 @@
 """Funding arbitrageurs: long the token and short the perp while that pays, or the reverse, within finite capital.
 
 Story. He compares what holding the pair should bring over his horizon (funding, and the part of the basis that he expects to
-be gone by then) with what a round trip through both books costs at the quotes he sees. Beyond that and his hurdle he enters,
+be gone by then) with what a round trip through both books costs at the quotes he sees, and whether both books hold a clip. Beyond that and his hurdle he enters,
 a clip at a time: tokens bought for cash against perps sold on margin, or tokens sold against perps bought, first those of his
 inventory, then borrowed ones where somebody lends them at a rate that still leaves him something.
 He leaves where holding on would cost him more than his hurdle. In between he does nothing. (The trade of He, Manela, Ross
@@ -36,6 +36,7 @@ from offhours.agents.desk import (
     fund_bucket,
     funding_rate,
     gross_usd,
+    impact_usd,
     in_liquidation,
     index_usd,
     latency_us,
@@ -68,6 +69,8 @@ EVEN, UNFILLED, TAKEN = 0, 1, 2
 """What his legs in a ticker are: equal, or one did not fill, or one was taken."""
 EVEN_SHARE = 0.1
 """Difference between the legs that he calls none, in clips: less is not worth a message."""
+PROHIBITIVE = 1.0e9
+"""A cost that no gain is beyond."""
 HOURS_A_YEAR = 8760.0
 CHECK_EVERY = 64
 """Looks between two looks at his capital as a whole."""
@@ -79,7 +82,7 @@ class Arbitrageur:
     mean_sleep_us: A[int, Knob("30 s", "us", "100 ms", "1 day", "mean time between two looks", basis="chosen: an attentive desk; half or twice moves entries by seconds in a trade of hours")]  # fmt: skip
     horizon_hours: A[float, Knob("48", "real", "1", "10000", "how long he reckons to stay", basis="chosen: two days; not half, because no premium below 1 % would pay his fees; not twice, because rates do not last four days")]  # fmt: skip
     converging: A[float, Knob("0.5", "real", "0", "1", "share of the present basis that he expects to be gone when he leaves", basis="chosen: a basis whose half-life is his horizon; not half of it, because then half-lives would be five days, which perp bases of literature are far below; not twice, because that is certainty")]  # fmt: skip
-    slippage_ppb: A[int, Knob("0.02 %", "ppb", "0 %", "10 %", "cost of a round trip beyond fees and the quoted spreads of both books", basis="chosen: a clip is smaller than the first level of a mature book; not half, because quotes move while orders fly; not twice, because he sends the next clip only when it pays")]  # fmt: skip
+    slippage_ppb: A[int, Knob("0.02 %", "ppb", "0 %", "10 %", "cost of a round trip beyond fees and what both books show for a clip", basis="chosen: a clip is smaller than the first level of a mature book; not half, because quotes move while orders fly; not twice, because he sends the next clip only when it pays")]  # fmt: skip
     hurdle_ppb: A[int, Knob("0.1 %", "ppb", "0 %", "10 %", "gain beyond costs he asks for over his horizon", basis="chosen: 18 % a year on notional; not half, because margin has a price; not twice, because others would be there first")]  # fmt: skip
     clip_uusd: A[int, Knob("$10,000", "uusd", "$10", "$10M", "size of one entry", basis="chosen: the index's probe times two; not half, because fees of attention; not twice, because he would be his own slippage")]  # fmt: skip
     position_uusd: A[int, Knob("$500,000", "uusd", "$10", "$1B", "largest position per ticker", basis="chosen: half of a desk's capital at 2x; half or twice is a smaller or larger desk")]  # fmt: skip
@@ -282,11 +285,19 @@ def expected_gain(world: World, crowd: World, row: int, ticker: int) -> float:
 
 
 @kernel
-def round_trip(world: World, crowd: World, row: int, ticker: int) -> float:
-    """Cost of getting into both legs and out again at the quotes that he sees, as a share of one leg."""
-    cost = arbitrageurs(crowd)[row].slippage_ppb / 1.0e9
+def round_trip(world: World, crowd: World, row: int, ticker: int, clip: float) -> float:
+    """Cost of getting into both legs and out again at the prices that a clip would meet now, as a share of one leg.
+
+    Prohibitive where a book does not hold a clip within his limit: an entry of which one leg fills is dearer than none.
+    """
+    me = arbitrageurs(crowd)[row]
+    cost = me.slippage_ppb / 1.0e9
     for which in range(2):
-        bid, ask = best_usd(world, ticker, which, BUY), best_usd(world, ticker, which, SELL)
+        bid, ask = impact_usd(world, ticker, which, SELL, clip), impact_usd(world, ticker, which, BUY, clip)
+        best_bid, best_ask = best_usd(world, ticker, which, BUY), best_usd(world, ticker, which, SELL)
+        within = 0.5 * me.limit_ppb / 1.0e9
+        if bid < best_bid * (1.0 - within) or ask < 0.0 or ask > best_ask * (1.0 + within):
+            return PROHIBITIVE
         cost += 2.0 * taker_fee(world, ticker, which) + 2.0 * (ask - bid) / (ask + bid)
     return cost
 
@@ -306,7 +317,7 @@ def hold(world: World, crowd: World, agent: int, row: int, ticker: int, carried:
         pair(world, crowd, agent, row, ticker, BUY, min(clip, -carried, 0.9 * spare_usd(world, crowd, agent) / price))
     elif not closing:
         most = me.position_uusd / 1.0e6 / price
-        asked = round_trip(world, crowd, row, ticker) + hurdle
+        asked = round_trip(world, crowd, row, ticker, clip) + hurdle
         if gain > asked and carried + clip <= most and affords(world, crowd, agent, row, ticker, clip * price, 1) == 1:
             pair(world, crowd, agent, row, ticker, BUY, clip)
         elif gain < -asked and clip - carried <= most and affords(world, crowd, agent, row, ticker, clip * price, 0) == 1 and has_tokens(world, crowd, agent, row, ticker, clip, -gain - asked) == 1:  # fmt: skip

@@ -120,6 +120,14 @@ def mid_usd(world: World, ticker: int, which: int) -> float:
 
 
 @kernel
+def impact_usd(world: World, ticker: int, which: int, side: int, shares: float) -> float:
+    """Mean price at which an order of a side for so many shares would trade now, or -1 where the book is too thin."""
+    size = max(1, lots(world, ticker, which, shares))
+    found = book.impact_ticks(world, 2 * ticker + which, -side, size)
+    return -1.0 if found < 0.0 else found * tick_usd(world, ticker, which)
+
+
+@kernel
 def index_usd(world: World, ticker: int) -> float:
     """The venue's index, dollars per share."""
     return oracle.oracles(world)[ticker].index_usd

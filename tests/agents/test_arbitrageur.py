@@ -87,7 +87,10 @@ def expected(sim: Any) -> tuple[float, float]:
     gain = 48 * (rate + desk.coming_funding(sim.world, 0)) / 2 + 0.5 * premium
     cost = 4 * 0.0005 + 0.0002
     for which in (desk.PERP, desk.TOKEN):
-        bid, ask = p.best_usd(sim, which)
+        bid, ask = (desk.impact_usd(sim.world, 0, which, side, 10_000 / PRICE) for side in (desk.SELL, desk.BUY))
+        assert p.best_usd(sim, which) == (pytest.approx(bid), pytest.approx(ask)), (
+            "a clip is smaller than the first level"
+        )
         cost += (ask - bid) / ((ask + bid) / 2)
     return gain, cost
 
@@ -270,13 +273,37 @@ def test_a_liquidation_breaks_the_hedge_and_the_tokens_follow() -> None:
     assert sim.conservation_error() == 0
 
 
+def test_where_a_book_does_not_hold_a_clip_he_stays_out() -> None:
+    """Tokens for $500 a level, ten thousand of them wanted: half a pair would be dearer than none."""
+    sim = paired(one(changes={"group.maker.token_share": "0.01"}))
+    assert expected_premium(sim) > 0.009
+    assert held(sim) == (0.0, 0.0)
+    assert state(sim)["unfilled"] == 0
+
+
+def expected_premium(sim: Any) -> float:
+    return float(desk.premium(sim.world, 0))
+
+
 @pytest.mark.parametrize("side", [desk.BUY, desk.SELL])
 def test_a_leg_that_did_not_fill_is_evened_out_and_is_no_broken_hedge(side: int) -> None:
-    """Tokens for $500 a level, ten thousand of them asked for: the perp filled and the tokens did not."""
-    sim = paired(one(changes={"group.maker.token_share": "0.01"}), side)
+    """What he saw is gone when his order arrives a minute later: the taker had the tokens first."""
+    sim = one(changes={"group.arb.latency": "60 s", "group.maker.mean_sleep": "10 min"})
+    demand(sim, side, 1_500_000)
+    for _ in range(400):
+        p.go(sim, p.SECOND)
+        if state(sim)["sent_us"] > 0:
+            break
+    p.go(sim, p.SECOND)
+    book_side = desk.BUY if side > 0 else desk.SELL
+    sim.endow(account_of(sim, 1), accounts.USD, 10**13)
+    while p.quotes(sim, 0, 1) and p.best_usd(sim, desk.TOKEN)[1 if side > 0 else 0] > 0:
+        sim.place(account_of(sim, 1), 1, book_side, 0, 10_000, desk.MARKET)
+    p.go(sim, 20 * p.MINUTE)
     assert state(sim)["unfilled"] > 0
     assert state(sim)["broken"] == state(sim)["broken_loss_usd"] == 0
     assert set(repairs(sim)["repair"].tolist()) == {matching.UNFILLED_LEG}
+    p.go(sim, 20 * p.MINUTE)
     perp, tokens = held(sim)
     assert perp == pytest.approx(-tokens, abs=2 * 10_000 / PRICE)
 

@@ -397,7 +397,7 @@ _BY_KNOB = {
     "mark": ("perp.oracle.form", {"averaged premium": "kraken", "fair basis": "bitmex", "median of three": "binance", "oracle median": "hyperliquid", "index": "dydx"}),
     "premium": ("perp.funding.premium", {"impact mid": "kraken", "impact prices": "binance"}),
     "adl-score": ("perp.adl.score", {name: name for name in ("bitmex", "hyperliquid", "binance", "bybit")}),
-    "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit", "offset": "drift"}),
+    "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit", "offset": "drift-rate"}),
 }  # fmt: skip
 """Forms that a knob of the rulebook decides."""
 

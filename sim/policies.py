@@ -99,8 +99,8 @@ class Candidates:
 Policy = Callable[[Candidates, float], Floats]
 
 
-FAINT = 1e-12
-"""A weight below this share of the largest is none: it would say no more than rounding does."""
+FAINT = 1e-30
+"""A weight below this share of the largest is none: nothing could be divided by it."""
 LEVERAGE_MOST = 1_000.0
 """Leverage of who has no equity left, and the most that counts of anybody's: near zero equity it is an artefact."""
 

@@ -317,6 +317,14 @@ def test_a_rate_that_a_program_rounds_is_rounded_so() -> None:
     assert int(vega.value * 10**11) == 29_166_666_666
 
 
+def test_drift_in_dollars_is_drift_in_shares() -> None:
+    """FUND-12: the program's dollars a unit over the oracle price are the rate that the market's form makes."""
+    for mark in (40, 49, 50, 60):
+        dollars = ask("funding-rate", "drift", mark=mark, index=49, offset="0.0002", clamp="10 %")
+        shares = ask("funding-rate", "drift-rate", premiums=[Fraction(mark - 49, 49)])
+        assert abs(dollars.value - shares.value) <= Fraction(2, 10**9)
+
+
 def test_the_other_numbers_of_funding_come_out() -> None:
     """V-F1, V-F5, V-F19, V-F21, V-F23, V-X1: what the sources say beside the rate."""
     assert funding.inverse_profit(Fraction(15_000), Fraction(750), Fraction(800)) == Fraction("1.25")  # type: ignore[arg-type]

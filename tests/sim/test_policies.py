@@ -182,7 +182,6 @@ def test_splitting_an_account_changes_nothing(name: str, crowd: Candidates, shar
         values = getattr(crowd, column)
         split[column] = np.concatenate(([values[0], values[0]], values[1:]))
     one, two = POLICIES[name](crowd, budget), POLICIES[name](Candidates(**split), budget)
-    # A weight that is lost in rounding beside the largest is none, and a part of it may be where the whole is not.
     nothing = 1e-9 * float(crowd.room.sum())
     assert two[0] + two[1] == pytest.approx(one[0], rel=1e-6, abs=nothing)
     assert two[2:] == pytest.approx(one[1:], rel=1e-6, abs=nothing)

@@ -110,7 +110,7 @@ def test_with_the_token_book_pinned_the_mark_falls_one_percent_and_the_cascade_s
     assert alone.held > 0.98
 
     linked = night(start, pinned=False)
-    assert linked.mark.min() < (1 - 4 * CAP) * stock
+    assert linked.mark.min() < (1 - 3 * CAP) * stock
     assert linked.liquidated > 5 * alone.liquidated
     assert linked.forced[-1] > linked.forced[19] > linked.forced[9] > 0, "also after the last of the seller's clips"
     assert linked.held < 0.85

@@ -101,7 +101,7 @@ def _adl(run: Run) -> Rows:
         return [("closed by auto-deleverage", "none", why)]
     after = own["first_adl_after_s"]
     rows: Rows = [
-        ("first liquidation to first ADL", f"{after:,.1f} s", f"{own['forced_trades_before_adl']:,} forced trades came before it"),
+        ("first liquidation to first ADL", f"{after:,.1f} s, {own['first_adl_after_burst_s']:,.1f} s from that of its burst", f"{own['forced_trades_before_adl']:,} forced trades came before it"),
     ]  # fmt: skip
     if adl is not None and adl.get("over_liquidated") is not None:
         rows.append(

@@ -291,6 +291,7 @@ def cascade(material: Material, tickers: int, calm: Mapping[int, cascades.Path] 
         "hedges_broken": len(lost_legs),
         "repaired_usd": None if repaired_uusd is None else usd(repaired_uusd),
         "first_adl_after_s": None if after is None else after[0],
+        "first_adl_after_burst_s": None if after is None else after[2],
         "forced_trades_before_adl": None if after is None else after[1],
         "deleveraging": None if cuts is None else cascades.deleveraging(acts, cuts, unit_uusd),
     }
@@ -335,15 +336,23 @@ def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Mea
 
 
 def _news(first: Mapping[str, Any] | None, scenario: Any, bars: Any, tick_usd: float) -> tuple[int, float, dict[str, Any]] | None:  # fmt: skip
-    """When the news comes, the price it is told from, and the words for both: a first price, or else a given move in hours."""
-    if first is not None and first["close_usd"] is not None:
-        at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
-        return at_us, first["close_usd"], {"news": "the first stock price", "base": first["from"]}
-    moves = [move.from_us for move in scenario.moves if move.ticker == scenario.headline]
+    """When the news comes, the price it is told from, and the words for both: a first price, or a move given in hours.
+
+    A given move of the headline is the news where no gap of it is given, too.
+    """
+    gap_given = any(given.ticker == scenario.headline for given in scenario.gaps)
+    moves = [] if gap_given else [move.from_us for move in scenario.moves if move.ticker == scenario.headline]
     before = bars[bars["time_us"] <= min(moves)] if moves else bars[:0]
-    if len(before) == 0:
+    if len(before):
+        return (
+            min(moves),
+            float(before["mark_ticks"][-1] * tick_usd),
+            {"news": "the given move", "base": "the mark before"},
+        )
+    if first is None or first["close_usd"] is None:
         return None
-    return min(moves), float(before["mark_ticks"][-1] * tick_usd), {"news": "the given move", "base": "the mark before"}
+    at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
+    return at_us, first["close_usd"], {"news": "the first stock price", "base": first["from"]}
 
 
 def _gap_alone(measured: Measured) -> dict[str, float] | None:

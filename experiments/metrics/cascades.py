@@ -347,12 +347,20 @@ def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60, wave: int
 # Auto-deleverage -----------------------------------------------------------------------------------------------------
 
 
-def first_after_s(acts: Array, cuts: Array) -> tuple[float, int] | None:
-    """Seconds from the first liquidation to the first ADL, and how many forced trades came before it. None without ADL."""
+BURST_US = clock.MINUTE_US
+"""A burst of liquidations is over when none came for so long."""
+
+
+def first_after_s(acts: Array, cuts: Array) -> tuple[float, int, float] | None:
+    """Seconds from the first liquidation to the first ADL, how many forced trades came before it, and the seconds from the
+    first liquidation of the burst that it came in. None without ADL."""
     if len(acts) == 0 or len(cuts) == 0:
         return None
     at_us = int(cuts["time_us"].min())
-    return (at_us - int(acts["time_us"][0])) / 1e6, int((acts["time_us"] < at_us).sum())
+    before = acts["time_us"][acts["time_us"] <= at_us]
+    pauses = np.flatnonzero(np.diff(before) > BURST_US)
+    first_us = int(before[int(pauses[-1]) + 1 if len(pauses) else 0]) if len(before) else at_us
+    return (at_us - int(acts["time_us"][0])) / 1e6, int((acts["time_us"] < at_us).sum()), (at_us - first_us) / 1e6
 
 
 def gini(values: Array) -> float | None:

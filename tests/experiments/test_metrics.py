@@ -505,7 +505,9 @@ def test_what_auto_deleverage_took() -> None:
     better = cuts.copy()
     better["value_uusd"] = [600_000_000, 232_500_000]
     assert cascades.taken_uusd(better, np.array([10_000])).tolist() == [0, 7_500_000]
-    assert cascades.first_after_s(acts, cuts) == (2.0, 1)
+    assert cascades.first_after_s(acts, cuts) == (2.0, 1, 2.0)
+    earlier = forced((18 - 61, 1, 0, 1, 1, 950), (18, 1, 0, 10, 500, 950), (20, 1, 0, 100, 930, 900))
+    assert cascades.first_after_s(earlier, cuts) == (63.0, 2, 2.0)
     assert (
         cascades.deleveraging(acts, cuts[:0], np.array([10_000])) is None
         and cascades.first_after_s(acts, cuts[:0]) is None

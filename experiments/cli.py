@@ -574,7 +574,7 @@ def compare_command(
             raise Mistake("compare", "--set", "", "goes with --vary; two runs are compared as they are")
         one, other = Run.open(a), Run.open(b)
         name = f"compare_{Path(a).name}_{Path(b).name}"
-        _show([compare(a, [one], b, [other])], {"A": one, "B": other}, out, name, as_json)
+        _show([compare(a, [one], b, [other])], {_path("A", one): one, _path("B", other): other}, out, name, as_json)
         return
     if b is not None:
         raise Mistake("compare", "", b, "give two run folders, or one scenario with --vary")
@@ -597,6 +597,12 @@ def compare_command(
         raise typer.Exit(INTERRUPTED)
     if failures:
         raise typer.Exit(1)
+
+
+def _path(letter: str, run: Run) -> str:
+    """What the path of a run is called in a picture: by what was changed in it."""
+    changes = ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in run.scenario.changes)
+    return f"{letter}, {changes or run.scenario.name}"[:36]
 
 
 def _show(comparisons: list[Comparison], runs: Mapping[str, Run], out: Path, name: str, as_json: bool) -> None:

@@ -273,12 +273,6 @@ def test_unknown_commands_and_options(words: list[str]) -> None:
 # Ctrl-C, start -------------------------------------------------------------------------------------------------------
 
 
-def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    command = [sys.executable, "-m", "offhours.experiments.cli", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
 def test_ctrl_c_leaves_a_whole_folder(here: Path) -> None:
     """A run of four months, interrupted once its measurement has begun: a whole folder, exit code 130."""
@@ -311,8 +305,11 @@ def test_ctrl_c_leaves_a_whole_folder(here: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
 def test_ctrl_c_at_once_leaves_nothing(here: Path) -> None:
-    """Pressed again and again, as one does: an interpreter that is still starting may swallow a signal."""
-    process = start("run", TINY, "--no-report", cwd=here)
+    """Pressed again and again, as one does, from when the interpreter itself has started."""
+    code = "print('started', flush=True); from offhours.experiments.__main__ import main; main()"
+    words = [sys.executable, "-c", code, "run", TINY, "--no-report"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here)
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
     while process.poll() is None:
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def endowed(**more: Any) -> Simulation:
 def test_nobody_trades_hedges_or_mints_what_is_halted() -> None:
     """HALT-1, HALT-2: at 09:59:59 all is well, from 10:00:00 to 10:09:59 nothing is, at 10:10:00 all is well again."""
     sim = endowed()
-    tries = (
+    tries: tuple[Callable[[], int], ...] = (
         lambda: stock.buy(sim.world, ANN, 0, SHARE),
         lambda: stock.sell(sim.world, ANN, 0, SHARE),
         lambda: issuer.mint(sim.world, ANN, 0, SHARE, 100.0),
@@ -245,6 +246,7 @@ def test_a_band_follows_the_average_of_five_minutes() -> None:
         go(sim, 400)
         put_price(sim, 104.0)
         go(sim, seconds)
+        assert len(events(sim)) == 0
         jump(sim, 109.1)
         assert seen(sim) == [1 - halted], seconds
 

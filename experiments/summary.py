@@ -488,7 +488,8 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     paid = "".join(
         f"{name} paid {dollars(value)}, " for name, value in summary["paid_by_usd"].items() if value is not None
     )
-    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}: {paid}nobody paid {dollars(summary['bad_debt_usd'])}"))  # fmt: skip
+    missing = f": {paid}nobody paid {dollars(summary['bad_debt_usd'])}" if summary["shortfall_usd"] else ""
+    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}{missing}"))
     ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
     spoken = {"broker": "stock market (broker)"}
     found.append(("gained or lost", ", ".join(f"{spoken.get(name, name)} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))  # fmt: skip

@@ -14,6 +14,7 @@ form here. With a venue that has a rulebook, inputs that are not given are taken
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -364,7 +365,7 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
         everyone = {*forms, *rules.venues()}
         allowed = f"no form '{venue}'; there are {', '.join(forms)}{nearest(venue, everyone)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
-    book = rules.read_venue(venue)
+    book = rules.read_venue(venue) if venue.endswith(".toml") else _built_in(venue)
     said = book.document.get("calculator", {}).get(question, {})
     entry = said if isinstance(said, Mapping) else {"form": said}
     named = str(entry.get("form", book.name))
@@ -378,6 +379,24 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
     if not found:
         raise Mistake(f"calc {question}", "", venue, f"{book.title} has no form here; there are {', '.join(forms)}")
     return found
+
+
+@functools.cache
+def _built_in(venue: str) -> rules.Venue:
+    """A rulebook that comes with the package, read once."""
+    return rules.read_venue(venue)
+
+
+@functools.cache
+def _built_in_rules(venue: str, ticker: str) -> rules.Rules:
+    return rules.resolve(_built_in(venue), (ticker,))
+
+
+def _resolved(book: rules.Venue, ticker: str) -> rules.Rules:
+    """The rules that a rulebook makes for a ticker; those of the package's own are worked out once."""
+    if book.name in rules.venues() and book is _built_in(book.name):
+        return _built_in_rules(book.name, ticker)
+    return rules.resolve(book, (ticker,))
 
 
 _ALIKE = {
@@ -408,7 +427,7 @@ def _derived(book: rules.Venue, question: str, ticker: str) -> str:
         return ""
     if question in _BY_KNOB:
         knob, forms = _BY_KNOB[question]
-        return forms.get(rules.resolve(book, (ticker,)).setting(knob).text, "")
+        return forms.get(_resolved(book, ticker).setting(knob).text, "")
     return _ALIKE.get(question, "")
 
 
@@ -421,7 +440,7 @@ def _from_book(book: rules.Venue, entry: Mapping[str, Any], form: Form, ticker: 
             found[item.name] = (said["value"] if isinstance(said, Mapping) else said, book.file)
     wanted = [item for item in form.inputs if item.knob and item.name not in found]
     if wanted and rules.runs(book):
-        resolved = rules.resolve(book, (ticker,))
+        resolved = _resolved(book, ticker)
         for item in wanted:
             if item.knob == "tiers":
                 found[item.name] = (

@@ -19,6 +19,7 @@ from offhours.sim.declare import spec_of
 from offhours.sim.market import accounts, liquidation, matching, stock
 from offhours.sim.market.world import RECORDED
 from offhours.sim.simulation import Simulation
+from plain import forms_run
 from plain.peopled import MINUTE, TUESDAY, people, scenario
 from plain.peopled_run import GROUPS, run
 
@@ -60,6 +61,18 @@ def test_uncompiled_it_is_the_same(here: dict[str, Any]) -> None:
     found = elsewhere(LENGTH, OFFHOURS_COMPILE="0")
     assert found["compiled"] is False
     assert same(found, here)
+
+
+@pytest.mark.skipif(not COMPILED, reason="this process runs uncompiled itself")
+def test_every_form_of_a_rule_is_the_same_uncompiled() -> None:
+    """Index, mark, funding and payment of all venues, halts and interest."""
+    command = [sys.executable, str(SCRIPT.with_name("forms_run.py"))]
+    done = subprocess.run(
+        command, env={**os.environ, "OFFHOURS_COMPILE": "0"}, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    found = forms_run.run()
+    assert json.loads(done.stdout) == found and len(set(found)) == len(found)
 
 
 def test_in_a_second_process_it_is_the_same(here: dict[str, Any]) -> None:

@@ -41,38 +41,37 @@ def keep(world: World, row: int, account: int) -> None:
 def sort(world: World, count: int) -> None:
     """Put the first `count` rows in ascending order."""
     for start in range(count // 2 - 1, -1, -1):
-        _sift(world, start, count)
+        r = ranks(world)[start]
+        _sift(world, start, count, r.account, r.group, r.key, r.tie)
     for end in range(count - 1, 0, -1):
-        _swap(world, 0, end)
-        _sift(world, 0, end)
+        r, top = ranks(world)[end], ranks(world)[0]
+        account, group, key, tie = r.account, r.group, r.key, r.tie
+        enter(world, end, top.account, top.group, top.key, top.tie)
+        _sift(world, 0, end, account, group, key, tie)
 
 
 @kernel
-def _later(world: World, i: int, j: int) -> int:
-    a, b = ranks(world)[i], ranks(world)[j]
-    if a.group != b.group:
-        return 1 if a.group > b.group else 0
-    if a.key != b.key:
-        return 1 if a.key > b.key else 0
-    return 1 if a.tie > b.tie else 0
-
-
-@kernel
-def _swap(world: World, i: int, j: int) -> None:
-    a, b = ranks(world)[i], ranks(world)[j]
-    group, key, tie, account = a.group, a.key, a.tie, a.account
-    enter(world, i, b.account, b.group, b.key, b.tie)
-    enter(world, j, account, group, key, tie)
-
-
-@kernel
-def _sift(world: World, start: int, end: int) -> None:
-    root = start
+def _sift(world: World, root: int, end: int, account: int, group: int, key: float, tie: int) -> None:
+    """Let a row sink from `root` to its place; those that come later rise."""
     while 2 * root + 1 < end:
         child = 2 * root + 1
-        if child + 1 < end and _later(world, child + 1, child):
-            child += 1
-        if not _later(world, child, root):
-            return
-        _swap(world, root, child)
+        if child + 1 < end:
+            c = ranks(world)[child]
+            if _before(c.group, c.key, c.tie, ranks(world)[child + 1].group, ranks(world)[child + 1].key, ranks(world)[child + 1].tie):  # fmt: skip
+                child += 1
+        c = ranks(world)[child]
+        if not _before(group, key, tie, c.group, c.key, c.tie):
+            break
+        enter(world, root, c.account, c.group, c.key, c.tie)
         root = child
+    enter(world, root, account, group, key, tie)
+
+
+@kernel
+def _before(group: int, key: float, tie: int, other_group: int, other_key: float, other_tie: int) -> int:
+    """1 where the first of two rows comes before the second."""
+    if group != other_group:
+        return 1 if group < other_group else 0
+    if key != other_key:
+        return 1 if key < other_key else 0
+    return 1 if tie < other_tie else 0

@@ -11,6 +11,7 @@ else the value. A row without a bound only informs. A row that cannot be measure
              g++ -O3 -march=native); fills and every byte of the tables must agree, and fills with a plain Python book's
     week     one ticker, 168 hours, 10,000 retail and 20 makers at kernel-prototype message rates (week.py)
     ten      ten tickers, 168 hours, 10,000 retail with cross margin at the prototype's rates; the state; 100,000 retail
+    crash    46 % of all accounts bankrupt at once, through Kraken's stages into auto-deleveraging (crash.py)
     marks    a second of ten marks in the risk rooms, 10,000 accounts with three positions each (marks.py)
     scale    the time of 100,000 agents beside that of 1,000, 20 makers throughout
     start    from the command to the first event, with an empty compile cache and with a full one; functions compiled
@@ -44,7 +45,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
-from benchmarks import marks, week, workload  # noqa: E402
+from benchmarks import crash, marks, week, workload  # noqa: E402
 
 from offhours.sim.market.accounts import HOUSES  # noqa: E402
 from offhours.sim.simulation import Simulation  # noqa: E402
@@ -168,6 +169,21 @@ def ten() -> Iterator[Row]:
     yield row("ten.100k.state", megabytes, "MB", note="the same with 100,000 retail")
     taken, _ = advance_market(many, 6.0)
     yield row("ten.100k", taken * week.WEEK_HOURS / 6.0, "s", bound=250.0, note="100,000 retail, scaled from 6 h")
+
+
+def crashes() -> Iterator[Row]:
+    """A crash that bankrupts 46,000 of 100,000 accounts and closes 30,000 others against them; beside a tenth of it."""
+    crash.crash(crash.crowded(1_000))
+    taken: dict[int, float] = {}
+    for people in (10_000, 100_000):
+        runs = [crash.crash(crash.crowded(people)) for _ in range(5)]
+        taken[people] = statistics.median(run.risk_s for run in runs)
+        last = runs[-1]
+        note = f"{last.liquidated:,} liquidated, {last.cuts:,} closed by ADL, in {last.steps} steps; the book's own time {last.book_s:.3f} s"  # fmt: skip
+        bound = 0.1 if people == 100_000 else None
+        yield row(f"crash.{people // 1000}k", taken[people], "s", bound=bound, note=note)
+    note = "ten times the accounts"
+    yield row("crash.scale", taken[100_000], "s", bound=14.0, reference=taken[10_000], note=note)
 
 
 def mark_moves() -> Iterator[Row]:
@@ -361,6 +377,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "week": whole_week,
     "ten": ten,
     "marks": mark_moves,
+    "crash": crashes,
     "scale": scale,
     "start": start,
     "report": report,

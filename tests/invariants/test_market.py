@@ -24,8 +24,10 @@ from offhours.sim.market import (
     clock,
     collateral,
     conversion,
+    deleverage,
     flight,
     halts,
+    insurance,
     issuer,
     lending,
     liquidation,
@@ -33,6 +35,7 @@ from offhours.sim.market import (
     matching,
     oracle,
     positions,
+    providers,
     stock,
     stops,
     waterfall,
@@ -56,6 +59,7 @@ from plain.market import (
     mark,
     market,
     put_price,
+    stage_list,
 )
 
 TICKERS = 2
@@ -103,6 +107,17 @@ def base(lent: bool) -> Simulation:
     return _BASE[lent].fork()
 
 
+LISTS = (
+    (waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT),
+    (waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.ASSIGNED, waterfall.COVERED, waterfall.DELEVERAGED),
+    (waterfall.STEPS, waterfall.FUND, waterfall.DELEVERAGED),
+    (waterfall.WHOLE_POSITION, waterfall.VAULT, waterfall.DELEVERAGED, waterfall.SOCIALISED),
+    (waterfall.STEPS, waterfall.ASSIGNED, waterfall.SOCIALISED),
+    (waterfall.DELEVERAGED,),
+)
+"""Orders of stages: without others than a vault, Kraken's, BitMEX's, Hyperliquid's with a shared rest, two short ones."""
+CAPITAL = {accounts.BACKSTOP: waterfall.VAULT, accounts.POOL: waterfall.COVERED, accounts.INSURANCE: waterfall.FUND}
+
 people = st.sampled_from(EVERYBODY)
 owners = st.integers(ANN, EVE)
 tickers = st.integers(0, TICKERS - 1)
@@ -117,10 +132,28 @@ shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, SHARE, 2 *
 class Market(RuleBasedStateMachine):
     """Everything that a person, the clock and the outside world may do."""
 
-    @initialize(pinned=st.booleans(), lent=st.booleans())
-    def begin(self, pinned: bool, lent: bool) -> None:
-        """A market of its own, whose index follows the stock or the token books; Eve quotes all books."""
+    @initialize(
+        pinned=st.booleans(),
+        lent=st.booleans(),
+        stages=st.sampled_from(LISTS),
+        form=st.integers(0, 1),
+        price=st.integers(0, 2),
+        score=st.integers(0, 4),
+    )
+    def begin(self, pinned: bool, lent: bool, stages: tuple[int, ...], form: int, price: int, score: int) -> None:
+        """A market of its own, whose index follows the stock or the token books; Eve quotes all books.
+
+        Its venue has one of the lists; whoever pays at one of its stages has $30.
+        """
         self.sim = base(lent)
+        self.sim.memory[waterfall.places][:] = stage_list(stages)
+        rules = self.sim.memory[deleverage.adl_rules]
+        rules["form"], rules["price"], rules["score"] = form, price, score
+        for house, stage in CAPITAL.items():
+            if stage in stages and stage != waterfall.VAULT:
+                self.sim.endow(house, accounts.USD, 30 * DOLLAR)
+        insurance.note_level(self.sim.world)
+        self.stages, self.cut = (*stages, waterfall.WELL), 0
         self.names: list[int] = []
         self.prices = [100.0] * TICKERS
         self.sim.memory[oracle.oracle_rules]["pinned"] = int(pinned)
@@ -249,9 +282,23 @@ class Market(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.04, 0.1, 1, 1, 1, 3, 61]))
     def wait(self, seconds: float) -> None:
         """Time passes; at a full second everybody below maintenance is in liquidation."""
-        go(self.sim, seconds)
+        if seconds in (1, 3):
+            self.watch(int(seconds))
+        else:
+            go(self.sim, seconds)
         if self.sim.now_us % clock.SECOND_US == 0:
             self.full_scan()
+
+    def watch(self, seconds: int) -> None:
+        """Second by second: a case stays at its stage or goes on to the next of the venue's list (FALL-1)."""
+        cases = self.sim.memory[liquidation.cases]
+        for _ in range(seconds):
+            before = cases[["stage", "started_us", "place"]].copy()
+            go(self.sim, 1)
+            for account in np.flatnonzero((before["place"] > 0) & (cases["place"] > 0)).tolist():
+                first, now = int(before["stage"][account]), int(cases["stage"][account])
+                if cases["started_us"][account] == before["started_us"][account]:
+                    assert now in (first, self.stages[self.stages.index(first) + 1])
 
     @rule(seconds=st.sampled_from([900, 1_800, 6 * 3_600]))
     def sleep(self, seconds: int) -> None:
@@ -275,8 +322,18 @@ class Market(RuleBasedStateMachine):
         go(self.sim, 1)
         if perp:
             self.quote(2 * ticker)
-        go(self.sim, seconds)
+        self.watch(seconds)
         self.full_scan()
+
+    @rule(account=owners, ticker=tickers, edge=st.integers(0, 40_000_000), room=st.integers(0, 900 * DOLLAR))
+    def offer(self, account: int, ticker: int, edge: int, room: int) -> None:
+        """Somebody stands ready for assignments."""
+        providers.offer(self.sim.world, account, ticker, edge, room)
+
+    @rule(account=owners)
+    def withdraw(self, account: int) -> None:
+        """Somebody no longer does."""
+        providers.withdraw(self.sim.world, account)
 
     @rule(account=people, ticker=tickers, side=sides, percent=st.sampled_from([4, 5, 8, 12]), perp=st.booleans())
     def ruin(self, account: int, ticker: int, side: int, percent: int, perp: bool) -> None:
@@ -328,13 +385,36 @@ class Market(RuleBasedStateMachine):
         sim, memory = self.sim, self.sim.memory
         assert sim.audit() == []
         assert sim.conservation_error() == 0
-        debt = memory[waterfall.debts][0]
-        assert min(int(debt[n]) for n in ("shortfall_uusd", "unpaid_uusd")) >= 0
-        nobody = int(memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[accounts.NOBODY, 0])
-        assert nobody == -int(debt["unpaid_uusd"])
+        row = memory[waterfall.debts][0]
+        assert min(int(row["shortfall_uusd"]), int(row["unpaid_uusd"]), *memory[waterfall.payers]["paid_uusd"].tolist()) >= 0  # fmt: skip
+        assert {stage for stage in range(waterfall.PLACES) if memory[waterfall.payers]["paid_uusd"][stage]} <= {*self.stages, waterfall.SOCIALISED}  # fmt: skip
+        self.cuts()
+        assert int(memory[accounts.balances]["amount"].reshape(-1, 2 + 2 * TICKERS)[accounts.NOBODY, 0]) == -int(
+            row["unpaid_uusd"]
+        )
         self.spot(memory)
         self.stop_lists(memory)
         self.open_cases(memory)
+
+    def cuts(self) -> None:
+        """ADL-3, ADL-4, ADL-7: what is closed for an account is cut from others, lot for lot; nobody is cut by more than he
+        had, nor, as a candidate, below zero."""
+        self.sim.tape.drain(self.sim.memory)
+        rows = self.sim.tape.rows(deleverage.deleverage_events)[self.cut :]
+        self.cut += len(rows)
+        if len(rows) == 0:
+            return
+        at_mark = rows["lots"] * rows["mark_ticks"] * 100
+        assert (np.abs(at_mark) <= rows["notional_uusd"]).all()
+        lost = at_mark - rows["value_uusd"]
+        ranked = rows["rank"] > 0
+        assert (rows["equity_uusd"][ranked] >= lost[ranked]).all()
+        done = self.sim.tape.rows(liquidation.liquidation_events)
+        done = done[(done["ticker"] >= 0) & np.isin(done["stage"], (waterfall.DELEVERAGED, waterfall.SOCIALISED))]
+        for time_us, ticker, account in set(rows[["time_us", "ticker", "for_account"]].tolist()):
+            own = (rows["time_us"] == time_us) & (rows["ticker"] == ticker) & (rows["for_account"] == account)
+            of = (done["time_us"] == time_us) & (done["ticker"] == ticker) & (done["account"] == account)
+            assert int(rows["lots"][own].sum()) == -int(done["lots"][of].sum())
 
     def spot(self, memory: Any) -> None:
         """MATCH-4, LEDGER-3: nobody has promised more tokens than he has, nor owes dollars at the broker."""

@@ -22,6 +22,7 @@ from offhours.sim.declare import Accessor, Column, columns_of, spec_of
 from offhours.sim.market import (
     accounts,
     bars,
+    conversion,
     deleverage,
     funding,
     halts,
@@ -57,6 +58,7 @@ RECORDED: Mapping[str, Accessor] = {
     "halts": halts.halt_events,
     "cases": liquidation.case_events,
     "deleverages": deleverage.deleverage_events,
+    "collateral_sales": conversion.collateral_events,
 }
 """Name of each recorded table, in the order of ``TABLES.md``."""
 
@@ -70,6 +72,7 @@ SENTENCES = {
     "halts": "Every halt of a stock, or of all (a row without a ticker), that began in regular hours.",
     "cases": "Every beginning and end of a liquidation.",
     "deleverages": "Every cut of a position by auto-deleveraging: whose, at what price, for whom, and from which rank.",
+    "collateral_sales": "Every forced trade in a token book: tokens sold for dollars owed, or bought for tokens owed, and what it did to the index.",
     "groups": "Each group and house account: its result, and what it received (+) and paid (-) by kind of flow.",
     "accounts": "Each account of the venue: whose it is, its equity, what it holds, how often it was liquidated.",
     "calm": "The same luck with nobody liquidated from the first measured instant on, at each full minute.",
@@ -295,6 +298,7 @@ _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("liquidations", "stage"): waterfall.STAGES,
     ("cases", "event"): liquidation.EVENTS,
     ("trades", "repair"): matching.REPAIRS,
+    ("collateral_sales", "cause"): conversion.CAUSES,
 }
 
 

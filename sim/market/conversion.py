@@ -58,12 +58,13 @@ class CollateralEvent:
 
     time_us: A[int, Column("i8", "us", "when")]
     account: A[int, Column("i8", "account", "whose tokens")]
-    ticker: A[int, Column("i8", "ticker", "number of the ticker")]
+    book: A[int, Column("i8", "book", "token book it traded in")]
     cause: A[int, Column("i8", "code", "CONVERTED, WOUND_UP, BOUGHT_BACK or BOUGHT_IN")]
-    lots: A[int, Column("i8", "lots", "token lots, positive where sold")]
+    side: A[int, Column("i8", "side", "what it did")]
+    size_lots: A[int, Column("i8", "lots", "how much of it")]
     value_uusd: A[int, Column("i8", "uusd", "value traded")]
     fee_uusd: A[int, Column("i8", "uusd", "share of the pool")]
-    index_ticks: A[int, Column("i8", "ticks", "index at that moment, ticks of the token book")]
+    index_ticks: A[int, Column("i8", "ticks", "index at that moment")]
     fall_ppb: A[int, Column("i8", "ppb", "fall of the book's impact mid by the order; 0 where a side was too thin")]
 
 
@@ -233,9 +234,10 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
     event = collateral_events(world)[log_row(world, COLLATERAL_LOG)]
     event.time_us = clock(world)[0].now_us
     event.account = account
-    event.ticker = ticker
+    event.book = book
     event.cause = cause
-    event.lots = -side * filled
+    event.side = side
+    event.size_lots = filled
     event.value_uusd = value
     event.fee_uusd = fee
     event.index_ticks = oracles(world)[ticker].index_ticks

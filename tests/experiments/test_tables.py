@@ -27,6 +27,7 @@ CODES = {
     ("liquidations", "stage"): 9,
     ("cases", "event"): 4,
     ("trades", "repair"): 3,
+    ("collateral_sales", "cause"): 4,
     ("halts", "reason"): 6,
 }
 

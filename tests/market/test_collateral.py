@@ -133,7 +133,7 @@ def test_in_liquidation_positions_close_first_and_then_tokens_are_sold() -> None
     assert set(rows["cause"].tolist()) == {conversion.WOUND_UP}
     assert usd(sim, ANN) >= 0
     assert fills["shortfall_uusd"].sum() == 0
-    assert before - usd(sim, ANN, TOKEN) == rows["lots"].sum() * 100
+    assert before - usd(sim, ANN, TOKEN) == rows["size_lots"].sum() * 100
     assert margin.frozen(sim.world, ANN) == 0
     assert usd(sim, accounts.POOL) == rows["fee_uusd"].sum()
     assert sim.audit() == []
@@ -214,7 +214,7 @@ def test_dollars_owed_beyond_the_limit_sell_tokens_of_a_well_account() -> None:
     go(sim, 3)
     rows = sales(sim)
     lots = -(-30 * DOLLAR // (9_603 * 995 // 1_000))
-    assert rows["lots"].tolist() == [lots]
+    assert rows["size_lots"].tolist() == [lots]
     assert rows["value_uusd"].tolist() == [lots * 9_690]
     assert rows["fee_uusd"].tolist() == [lots * 9_690 * 5 // 1_000]
     assert (rows["cause"].tolist(), margin.frozen(sim.world, ANN)) == ([conversion.CONVERTED], 0)
@@ -250,13 +250,13 @@ def test_the_fall_of_the_index_by_sales_is_recorded() -> None:
     margin.note_change(sim.world, ANN)
     go(sim, 1.5)
     row = sales(sim)[0]
-    left = 10_000 - int(row["lots"])
+    left = 10_000 - int(row["size_lots"])
     bid = (9_990 * left + 9_980 * (10_000 - left)) / 10_000
     before, after = (9_990 + 10_010) / 2, (bid + 10_010) / 2
     assert row["fall_ppb"] == pytest.approx((before - after) / before * 1e9, abs=2)
     state = sim.memory[conversion.conversions][0]
     assert (state["sold_lots"], state["sold_uusd"], state["fall_ppb"]) == (
-        row["lots"],
+        row["size_lots"],
         row["value_uusd"],
         row["fall_ppb"],
     )
@@ -317,7 +317,7 @@ def test_the_token_that_is_worth_most_is_sold_first_and_no_more_than_is_needed()
     margin.note_change(sim.world, ANN)
     go(sim, 4)
     rows = sales(sim)
-    assert rows[["ticker", "lots"]].tolist() == [(1, -(-40 * DOLLAR // 9_900))]
+    assert rows[["book", "size_lots"]].tolist() == [(3, -(-40 * DOLLAR // 9_900))]
     assert usd(sim, ANN, TOKEN) == SHARE // 2
 
 

@@ -114,7 +114,7 @@ def test_a_short_token_is_owed_at_the_index_and_bought_back_when_it_rises() -> N
     assert (usd(sim, ANN), usd(sim, ANN, TOKEN), margin.frozen(sim.world, ANN)) == (58 * DOLLAR, 0, 0)
     sim.tape.drain(sim.memory)
     rows = sim.tape.rows(conversion.collateral_events)
-    assert rows[["cause", "lots"]].tolist() == [(conversion.BOUGHT_BACK, -20_000)]
+    assert rows[["cause", "side", "size_lots"]].tolist() == [(conversion.BOUGHT_BACK, BUY, 20_000)]
     assert sim.audit() == []
 
 
@@ -220,7 +220,7 @@ def test_what_is_called_and_not_given_back_is_bought_in() -> None:
     go(sim, 2 * 3_600 + 1)
     sim.tape.drain(sim.memory)
     rows = sim.tape.rows(conversion.collateral_events)
-    assert rows[["account", "cause", "lots"]].tolist() == [(BOB, conversion.BOUGHT_IN, -6_001)]
+    assert rows[["account", "cause", "size_lots"]].tolist() == [(BOB, conversion.BOUGHT_IN, 6_001)]
     assert collateral.owed(sim.world, BOB, FIRST) == 6 * SHARE - 600_100
     assert int(sim.memory[lending.lent]["bought_in"][FIRST]) == 600_100
     go(sim, 3_600)

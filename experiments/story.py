@@ -282,6 +282,9 @@ def ledger_of(seen: Seen, flows_uusd: Array) -> tuple[tuple[str, int], ...]:
 
 _FLOW_WORDS = {
     accounts.SHORTFALL: "shortfall that others paid",
+    accounts.SLIPPAGE_COVER: "slippage that the pool paid",
+    accounts.SOCIALISED: "loss that all shared",
+    accounts.COLLATERAL_SALE: "haircut of tokens sold",
     accounts.DEPOSIT: "deposits less withdrawals",
     accounts.FEE: "fees",
     accounts.TOKEN_TRADE: "tokens bought (-) and sold (+)",

@@ -117,7 +117,8 @@ def test_it_holds_the_numbers_of_the_summary(make: object) -> None:
     rows = {row[0]: row[1] for row in rows_of(text_of(make), "The numbers")}
     rates, alone = summary["funding"], summary["gap_alone"]
     assert rows["shortfall"] == dollars(summary["shortfall_usd"])
-    assert rows["paid by backstop"] == dollars(summary["paid_by_usd"]["backstop"])
+    for payer, value in summary["paid_by_usd"].items():
+        assert rows.get(f"paid by {payer}") == (None if value is None else dollars(value))
     assert rows["bad debt"] == dollars(summary["bad_debt_usd"])
     assert rows["takeover result"] == dollars(summary["takeover_pnl_usd"])
     assert rows["funding, mean"] == f"{rates['mean_bp']:+.3f} bp an hour"
@@ -146,7 +147,7 @@ def test_it_answers_in_three_sentences() -> None:
     number = ((acts["time_utc"] >= first) & (acts["time_utc"] <= first + pd.Timedelta("90s"))).sum()
     assert f"{own['accounts']:,} accounts were liquidated in {len(acts):,} forced trades or takeovers, {dollars(own['notional_usd'])} in all" in seen  # fmt: skip
     assert f"{100 * number / len(acts):.0f} % of their number and {100 * soon:.0f} % of the dollars within 90 seconds" in seen  # fmt: skip
-    assert f"{dollars(summary['shortfall_usd'])} was missing; paid by the backstop" in seen
+    assert f"{dollars(summary['shortfall_usd'])} was missing; paid by the pool" in seen
 
 
 def test_the_first_price_is_told_from_friday_s_close() -> None:

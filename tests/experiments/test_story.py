@@ -41,7 +41,7 @@ def test_the_ledger_sums_to_the_last_micro_dollar() -> None:
         "result of its positions",
         "funding",
     ]
-    assert {"fees", "shortfall that others paid"} <= {label for label, _ in lines}
+    assert {"fees", "deposits less withdrawals"} <= {label for label, _ in lines}
 
 
 def test_its_ends_are_what_the_run_says_of_the_account() -> None:

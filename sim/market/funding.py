@@ -287,6 +287,15 @@ def sample(world: World, ticker: int) -> None:
 
 
 @kernel
+def restless(world: World) -> int:
+    """1 where a ticker's rate changes within the hour (FUND-13), so that what was safe until the hour may not be."""
+    for ticker in range(clock(world)[0].tickers):
+        if funding_rules(world)[ticker].payment == CONTINUOUS:
+            return 1
+    return 0
+
+
+@kernel
 def hourly_of(world: World, ticker: int) -> int:
     """What a long of one lot pays an hour at the rate and the index of now, millionths of a micro-dollar."""
     o, f = oracles(world)[ticker], fundings(world)[ticker]

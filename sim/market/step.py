@@ -97,7 +97,7 @@ def second(world: World) -> None:
                 funding.turn(world, ticker)
         liquidation.move_marks(world, ticker, before_ticks)
         margin.move_index(world, ticker, before_index_ticks)
-    if now_us % HOUR_US == 0:
+    if now_us % HOUR_US == 0 or (minute and funding.restless(world) == 1):
         margin.note_everybody(world)
         lending.turn(world)
         conversion.call_in(world)

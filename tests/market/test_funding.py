@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offhours.sim.declare import Knob, spec_of
-from offhours.sim.market import accounts, funding, matching, oracle
+from offhours.sim.market import accounts, funding, liquidation, margin, matching, oracle
 from offhours.sim.market.money import PPB
 from plain.market import (
     ANN,
@@ -377,3 +377,20 @@ def test_a_rate_that_is_made_each_minute_and_accrues_from_then_on() -> None:
     paid = int(row(sim)["paid_pusd"])
     go(sim, 4 * 3_600)
     assert (row(sim)["rate_ppb"], row(sim)["paid_pusd"]) == (0, paid)
+
+
+def test_a_rate_that_jumps_within_the_hour_liquidates_in_time() -> None:
+    """FUND-13, MARG-5: Ann has $52 under $1,000 of perps. The rate jumps from nothing to 30 % for 8 h at the next minute; she is
+    in liquidation from the second on in which her equity is below maintenance, and that is not at the full hour."""
+    knobs = {**NO_FEES, **EIGHT_HOURS, **choice("form", "offset"), **choice("payment", "continuous"), **choice("premium", "impact prices"), (funding.funding_rules, "cap_ppb"): PPB}  # fmt: skip
+    sim = market(2, dollars=52, knobs=knobs)
+    sim.endow(BOB, accounts.USD, 100_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    go(sim, TO_THE_HOUR + 30)
+    sim.memory[funding.funding_rules]["interest_ppb"] = 300_000_000
+    while sim.equity(ANN) >= int(margin.required(sim.world, ANN)):
+        assert sim.memory[liquidation.cases]["place"][ANN] == 0
+        go(sim)
+    assert sim.memory[liquidation.cases]["place"][ANN] > 0
+    assert 40 * MINUTE < (sim.now_us - FRIDAY_OPEN) - TO_THE_HOUR * 1_000_000 < 50 * MINUTE

@@ -202,11 +202,13 @@ def test_dollars_owed_beyond_the_limit_sell_tokens_of_a_well_account() -> None:
     perp(sim, ANN, BUY, 10_000, 1_000)
     perp(sim, CAT, SELL, 10_000, 1_000)
     jump(sim, 97.0)
-    token(sim, CAT, BUY, 9_600, 10_000)
+    token(sim, CAT, BUY, 9_690, 100_000)
     perp(sim, CAT, BUY, 9_700, 1_000)
     assert perp(sim, ANN, SELL, 9_700, 600, matching.IOC, REDUCE_ONLY) == matching.ACCEPTED
     go(sim, 3)
     assert (margin.cash(sim.world, ANN), len(sales(sim))) == (-18 * DOLLAR, 0), "below the limit nothing is sold"
+    matching.cancel_all(sim.world, CAT, 1)
+    token(sim, CAT, BUY, 9_600, 10_000)
     perp(sim, ANN, SELL, 9_700, 400, matching.IOC, REDUCE_ONLY)
     go(sim, 3)
     assert len(sales(sim)) == 0, "nobody bids within 1 % of the index"

@@ -212,11 +212,11 @@ def test_what_is_called_and_not_given_back_is_bought_in() -> None:
         token(sim, CAT, BUY, 10_000, 10_000 * tokens)
     go(sim, 5)
     assert [collateral.called(sim.world, account, FIRST) for account in (ANN, BOB)] == [400_001, 600_001]
-    assert borrow(sim, CAT, FIRST, 0.1) == matching.NOT_ENOUGH_FUNDS
     token(sim, CAT, SELL, 10_050, 20_000)
     token(sim, ANN, BUY, 10_050, 4_001)
     assert lending.repay(sim.world, ANN, FIRST, SHARE) == matching.ACCEPTED
     assert collateral.called(sim.world, ANN, FIRST) == 0
+    assert borrow(sim, CAT, FIRST, 0.1) == matching.NOT_ENOUGH_FUNDS, "not while a call is open"
     go(sim, 2 * 3_600 + 1)
     sim.tape.drain(sim.memory)
     rows = sim.tape.rows(conversion.collateral_events)

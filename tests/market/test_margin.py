@@ -202,3 +202,13 @@ def test_a_bucket_does_not_net_with_its_owner() -> None:
     margin.move(sim.world, ANN, bucket, 50 * DOLLAR)
     assert perp(sim, ANN, BUY, 10_000, 1_000) == perp(sim, bucket, SELL, 10_000, 1_000) == matching.ACCEPTED
     assert (margin.required(sim.world, ANN), margin.required(sim.world, bucket)) == (25 * DOLLAR, 25 * DOLLAR)
+
+
+def test_small_orders_of_one_second_are_added_up() -> None:
+    """MARG-3: $100 carry 2,000 lots at 20x: 66 orders of 30 and then no more, though each alone is far
+    below what is spare."""
+    sim = market(people=2, dollars=100, knobs=NO_FEES)
+    codes = [perp(sim, ANN, BUY, 9_999, 30) for _ in range(70)]
+    assert codes == [matching.ACCEPTED] * 66 + [matching.NOT_ENOUGH_MARGIN] * 4
+    matching.cancel_all(sim.world, ANN, 0)
+    assert perp(sim, ANN, BUY, 9_999, 1_980) == matching.ACCEPTED

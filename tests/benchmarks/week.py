@@ -22,7 +22,7 @@ from offhours.sim.tape import Tape
 HOUR_US = 3_600_000_000
 WEEK_HOURS = 168
 SLEEP_S = 860.0
-TEN_SLEEP_S = 1.12
+TEN_SLEEP_S = 1.08
 TEN = ("SPYx", "QQQx", "GLDx", "NVDAx", "AAPLx", "TSLAx", "GOOGLx", "HOODx", "MSTRx", "CRCLx")
 PYTHON_GAP_US = 50
 

@@ -66,7 +66,7 @@ SENTENCES = {
     "bars": "What each ticker looked like at each full minute, after that second's prices, funding and risk.",
     "trades": "Every fill on every book.",
     "funding": "Every funding rate that began to be paid.",
-    "liquidations": "Every forced trade, every takeover by the backstop, and every shortfall (a row without a ticker).",
+    "liquidations": "Every forced trade, every assignment, takeover and close against others, and every shortfall (a row without a ticker).",
     "leverage": "Open interest by the leverage of its accounts, every five minutes.",
     "first_prices": "The first stock quote after each time without one.",
     "halts": "Every halt of a stock, or of all (a row without a ticker), that began in regular hours.",

@@ -187,7 +187,7 @@ def news_variance(world: World, ticker: int) -> float:
     """Variance of a stock's log return since its regular close by the information clock; 0 in a session.
 
     It says how much news the closed hours have brought on average, which everybody knows, not which. While a stock is
-    halted in a session it is a day's: that is what a halt says.
+    halted in a session it is that of half a day's deviation: nobody halts a stock for less.
     """
     if stock_open(world, ticker) == 0 and (phase(world) == REGULAR or phase(world) == HALTED):
         return gap.halted_variance(world, ticker)

@@ -38,6 +38,10 @@ NEVER_US = 1 << 62
 SESSION_SECONDS = 23_400.0
 """A full regular session, 6.5 hours."""
 
+HALTED_SHARE = 0.5
+"""Standard deviation of what a halt brings, beside a trading day's. Assumed: no distribution of reopenings was found; with a
+whole day's, forced sales alone carried the mark of halt-in-hours 11 % beyond the price at which the stock resumed."""
+
 NOTHING_BEGAN, SESSION_BEGAN, WINDOW_BEGAN = 0, 1, 2
 _KNOTS = 6
 
@@ -213,9 +217,9 @@ def expected_variance(world: World, ticker: int) -> float:
 
 @kernel
 def halted_variance(world: World, ticker: int) -> float:
-    """Variance of a ticker's log return that a halt stands for: a trading day's. Nobody halts a stock for less."""
-    daily_sd = exposures(world)[ticker].daily_sd
-    return daily_sd * daily_sd
+    """Variance of a ticker's log return that a halt stands for, from its first second on: that of half a day's deviation."""
+    halted_sd = HALTED_SHARE * exposures(world)[ticker].daily_sd
+    return halted_sd * halted_sd
 
 
 @kernel

@@ -155,6 +155,7 @@ def shape(sim: Simulation, since_us: int) -> dict[str, float]:
     leverage = held[held > 0] / equity[held > 0]
     live = lots[own] != 0
     away = cost[own][live] / value[own][live] - 1
+    dollars = np.abs(value[own][live])
     sim.tape.drain(sim.memory)
     rows = sim.tape.rows(bars.bars)
     rows = rows[(rows["time_us"] > since_us) & (rows["phase"] == clock.REGULAR)]
@@ -162,7 +163,7 @@ def shape(sim: Simulation, since_us: int) -> dict[str, float]:
         "open_interest_usd": float(np.maximum(value, 0).sum()),
         "median_leverage": float(np.median(leverage)),
         "share_above_8x": float(np.mean(leverage > 8)),
-        "entry_spread": float(np.std(away)),
+        "entry_spread": float(np.sqrt(np.sum(dollars * away**2) / dollars.sum())),
         "premium": float(rows["premium_ppb"].mean()) / 1e9,
         "maker_capital_usd": sum(worth_usd(sim, number) for number in groups_of(sim, "maker")),
     }

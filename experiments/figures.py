@@ -483,11 +483,16 @@ def _annotate_sleep(ax: Axes, run: Run) -> None:
     change = "" if sleep.change_pct is None else f"\n{percent(sleep.change_pct)} from {sleep.close_name}"
     ax.plot([ends[1]], [sleep.price_usd], marker="o", markersize=6, color=BLACK, zorder=5)
     when = format_new_york(sleep.until_us)
+    # The box lies left of the price it tells, below whatever path runs there.
+    bars = of_ticker(run, "bars")
+    night = bars[(bars["us"] >= sleep.until_us - DAY_US) & (bars["us"] < sleep.until_us)]
+    lowest = float(min(night["index_usd"].min(), night["mark_usd"].min())) if len(night) else sleep.price_usd
+    beside = min(sleep.price_usd, lowest - 0.11 * (high - low))
+    ax.set_ylim(min(ax.get_ylim()[0], beside - 0.09 * (high - low)))
     ax.annotate(
         f"first price ${sleep.price_usd:,.2f}{change}\n{when[:3]} {when[15:20]}",
         (ends[1], sleep.price_usd),
-        (-26, 0),
-        textcoords="offset points",
+        (ends[1] - 0.11, beside),
         fontsize=9,
         ha="right",
         va="center",

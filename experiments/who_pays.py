@@ -288,8 +288,8 @@ def title(found: SideBySide) -> str:
     if len(cost) < 2:
         return "Who pays: fewer than two rulebooks have a run"
     least, most = min(cost, key=lambda k: cost[k]), max(cost, key=lambda k: cost[k])
-    if cost[most] - cost[least] < 0.5:
-        return f"Nobody but the liquidated accounts' own margin pays much: {dollars(cost[most])} per $1M at most"
+    if cost[most] < 0.5:
+        return f"Under {len(cost)} rulebooks the margin of the liquidated accounts pays all"
     return (
         f"Beyond own margin, {most} costs others {dollars(cost[most])} per $1M of open interest, "
         f"{least} {dollars(cost[least])}"
@@ -359,7 +359,7 @@ def draw(found: SideBySide, ax: Axes | None = None) -> Axes:
         f"whisker: 95 % of the mean; thin bar: {worst_of(len(found.seeds))}"
     )
     ax.xaxis.set_major_formatter(lambda value, _: tick_dollars(value))
-    ax.set_title(title(found), loc="left", fontsize=11)
+    ax.set_title(title(found), loc="left", fontsize=11, parse_math=False)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from offhours.experiments import who_pays
 from offhours.experiments.scenario import Scenario, scenario
@@ -132,6 +133,12 @@ def test_the_page_says_who_pays(tmp_path: Path) -> None:
     assert single is not None
     assert high > single[1], "several intervals at once are each wider"
     ax = who_pays.draw(found)
+    heading = next(
+        text for text in ax.get_children() if isinstance(text, Text) and text.get_text() == who_pays.title(found)
+    )
+    assert not heading.get_parse_math(), "two dollar signs are no formula"
+    free = SideBySide("?", [book("one", own, [0.0]), book("two", own, [0.1])], (0,), [], False, ())
+    assert who_pays.title(free) == "Under 2 rulebooks the margin of the liquidated accounts pays all"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
     page = who_pays.write_page(found, tmp_path)
     text = page.read_text("utf-8")

@@ -129,7 +129,10 @@ def fill(weights: Floats, most: Floats, budget: float) -> Floats:
     Who has no weight is asked only when all others are used up, and then in proportion to what can be taken.
     """
     budget = min(budget, float(most.sum()))
-    weighted = weights > FAINT * weights.max(initial=0.0)
+    largest = weights.max(initial=0.0)
+    # Only their proportions count; beside the largest, what is to be taken over a weight cannot overflow.
+    weights = weights / largest if largest > 0.0 else weights
+    weighted = weights > FAINT
     found = np.zeros(len(most))
     if weighted.any():
         w, m = weights[weighted], most[weighted]

@@ -374,3 +374,9 @@ def test_an_unknown_policy_names_the_nearest() -> None:
     assert policy("queue") is queue
     with pytest.raises(Mistake, match="did you mean risk-aware"):
         policy("risk-awar")
+
+
+def test_a_profit_however_small_is_all_there_is_to_share() -> None:
+    """One in profit by 10^-308 dollars gives the whole budget before those who have none; nothing overflows on the way."""
+    found = fill(np.array([0.0, 0.0, 1.1e-308]), np.array([1.0, 1.0, 3.0]), 2.5)
+    assert found.tolist() == [0.0, 0.0, 2.5]

@@ -14,7 +14,7 @@ from offhours.agents import desk, wake
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
 from offhours.sim.market import accounts, clock, margin, oracle, positions
-from offhours.sim.market.clock import AGENT_DUE, BUDGET_SPENT, LOG_NEARLY_FULL
+from offhours.sim.market.clock import AGENT_DUE, ASKING, BUDGET_SPENT, LOG_NEARLY_FULL
 from offhours.sim.simulation import STATUS, Simulation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -122,6 +122,9 @@ def run(simulation: Simulation, until_us: int, traders: Mapping[int, Trader]) ->
                     raise
                 if status == BUDGET_SPENT or status == LOG_NEARLY_FULL:
                     simulation.tape.drain(simulation.memory)
+                    continue
+                if status == ASKING:
+                    simulation.answer()
                     continue
                 if status != AGENT_DUE:
                     return STATUS[status]

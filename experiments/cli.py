@@ -92,6 +92,10 @@ Set = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="where run folders go [default: runs]")]
 Json = Annotated[bool, typer.Option("--json", help="print the summary as one JSON object")]
+Allow = Annotated[
+    bool,
+    typer.Option("--allow-policies", help="let policies of one's own run, like my_policy.py:fair; they are programs"),
+]
 
 
 def _changes(pairs: list[str] | None) -> dict[str, str]:
@@ -217,13 +221,14 @@ def run_command(
     names: Annotated[
         bool, typer.Option("--names", help="write the account names of a handed-in book into the results")
     ] = False,
+    allow_policies: Allow = False,
 ) -> None:
     """Run a scenario, and write its folder: summary, tables, report, figures, provenance."""
     from offhours.experiments.run import run
     from offhours.experiments.scenario import scenario
     from offhours.experiments.summary import lines
 
-    chosen, luck = scenario(name, _changes(changes)), _seed(seed)
+    chosen, luck = scenario(name, _changes(changes), allow_policies=allow_policies), _seed(seed)
     for total in chosen.positions.totals() if chosen.positions is not None else ():
         typer.echo(total, err=True)
     _say_compiling()
@@ -417,12 +422,14 @@ def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leve
 
 @app.command("reproduce")
 @_guarded
-def reproduce_command(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")]) -> None:
+def reproduce_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")], allow_policies: Allow = False
+) -> None:
     """Make a run again from its provenance alone, and say whether it is identical."""
     from offhours.experiments.provenance import reproduce
 
     with _Line() as line:
-        found = reproduce(folder, line)
+        found = reproduce(folder, line, allow_policies=allow_policies)
     typer.echo(found.sentence)
     if not found.identical:
         raise typer.Exit(1)
@@ -555,6 +562,7 @@ def compare_command(
         "runs"
     ),
     as_json: Json = False,
+    allow_policies: Allow = False,
 ) -> None:
     """Compare two runs, or a scenario under several values of a knob: inputs, results, who gained and lost."""
     from offhours.experiments.compare import compare, run_all, variants
@@ -565,7 +573,9 @@ def compare_command(
     if venues is not None:
         if b is not None or vary is not None:
             raise Mistake("compare", "", b or str(vary), "--venues goes with one scenario, without --vary")
-        _compare_venues(scenario(a, _changes(changes)), venues, _luck(seed, seeds), out, as_json)
+        _compare_venues(
+            scenario(a, _changes(changes), allow_policies=allow_policies), venues, _luck(seed, seeds), out, as_json
+        )
         return
     if vary is None:
         if b is None:
@@ -578,7 +588,8 @@ def compare_command(
         return
     if b is not None:
         raise Mistake("compare", "", b, "give two run folders, or one scenario with --vary")
-    chosen, luck = variants(scenario(a, _changes(changes)), vary), _luck(seed, seeds)
+    chosen = variants(scenario(a, _changes(changes), allow_policies=allow_policies), vary)
+    luck = _luck(seed, seeds)
     _say_compiling()
     done = _counting(len(luck) * len(chosen))
 
@@ -661,6 +672,7 @@ def account_command(
     broken_hedge: Annotated[
         bool, typer.Option("--broken-hedge", help="the one that lost the largest leg of a hedge")
     ] = False,
+    allow_policies: Allow = False,
 ) -> None:
     """Tell an account's life: sentences, a ledger that sums, a picture of its equity."""
     from offhours.experiments import story
@@ -672,6 +684,8 @@ def account_command(
             "account", "", "", "takes a run's folder and one of: an account's number, --worst, --broken-hedge"
         )
     run = Run.open(folder)
+    if allow_policies:
+        run.scenario = run.scenario.allowing_policies()
     chosen = number if number is not None else story.worst(run) if worst else story.broken_hedge(run)
     with _Line() as line:
         told = story.tell(run, chosen, line)

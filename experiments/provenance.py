@@ -59,6 +59,10 @@ def provenance(run: Run, command: str = "") -> dict[str, Any]:
             "file": scenario.rules.venue.file,
             "effective": str(scenario.rules.venue.effective),
         },
+        "policies": [
+            {"knob": knob, "ticker": ticker or None, "name": program.name, "sha256": program.sha256}
+            for (ticker, knob), program in scenario.programs.items()
+        ],
         "hypothetical": scenario.hypothetical or None,
         "interrupted": run.interrupted,
         "measured_to_utc": run.summary["measured_to_utc"],
@@ -274,12 +278,17 @@ class Reproduction:
     sentence: str
 
 
-def reproduce(folder: Path, progress: Progress | None = None) -> Reproduction:
-    """Make a run again from its record alone, and compare it with the record and with the folder's own tables."""
+def reproduce(folder: Path, progress: Progress | None = None, *, allow_policies: bool = False) -> Reproduction:
+    """Make a run again from its record alone, and compare it with the record and with the folder's own tables.
+
+    A policy of somebody's own is in the record; `allow_policies` lets it run.
+    """
     from offhours.experiments.run import Run, run_one
 
     record = read_provenance(folder)
     scenario = scenario_of(record)
+    if allow_policies:
+        scenario = scenario.allowing_policies()
     differing = [] if scenario.full_digest == record["digest_full"] else ["scenario digest"]
     if record["interrupted"]:
         ended = record["measured_to_utc"]

@@ -38,6 +38,7 @@ from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders, waterfall
 from offhours.sim.market.world import RECORDED as LOGGED
+from offhours.sim.policies import PolicyError
 from offhours.sim.rules import Mistake
 from offhours.sim.tape import Tape
 from offhours.sim.underlying import closed_windows
@@ -45,6 +46,7 @@ from offhours.sim.underlying import closed_windows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from offhours.sim.answers import Deciders
     from offhours.sim.simulation import Setup, Simulation
 
 Array = np.ndarray[Any, Any]
@@ -60,7 +62,7 @@ CALM = "without liquidations"
 
 
 class MarketFull(Exception):
-    """A table of the market ran full, or a law of the market was broken: one sentence."""
+    """A run that cannot go on, in one sentence: a table of the market ran full, a law of it was broken, or a policy failed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,15 @@ def setup_of(scenario: Scenario, seed: int, log_trades: bool = True) -> Setup:
         replays=scenario.replays() if scenario.replay else None,
         log_trades=log_trades,
         always_open=scenario.always_open,
+        deciders=_deciders(scenario),
     )
+
+
+def _deciders(scenario: Scenario) -> Deciders:
+    try:
+        return scenario.deciders()
+    except PolicyError as error:
+        raise MarketFull(str(error)) from error
 
 
 def build(scenario: Scenario, seed: int, log_trades: bool = True) -> Simulation:
@@ -136,6 +146,7 @@ def warm_digest(scenario: Scenario, seed: int) -> str:
         [[m.ticker, m.from_us, m.to_us, m.change_ppb] for m in scenario.moves],
         [group.canonical() for group in scenario.groups],
         hashlib.sha256(scenario.replays().tobytes()).hexdigest() if scenario.replay else "",
+        scenario.canonical_programs(),
     ]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
@@ -247,6 +258,8 @@ def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Pro
             status = simulation.call(leg_us, WORK_A_CALL)
         except AssertionError as error:
             raise MarketFull(_what_broke(simulation, str(error))) from error
+        except PolicyError as error:
+            raise MarketFull(f"{error}; asked on {format_new_york(simulation.now_us)}") from error
         if progress is not None:
             now = simulation.memory[clock.clock][0]
             progress(Stage(doing, simulation.now_us, from_us, until_us, int(now["events"])))
@@ -256,7 +269,7 @@ def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Pro
             return True
         if watch.pressed:
             return False
-        assert status in ("ended", "budget spent", "log nearly full"), status
+        assert status in ("ended", "budget spent", "log nearly full", "asking"), status
 
 
 def _what_broke(simulation: Simulation, message: str) -> str:

@@ -41,6 +41,9 @@ It names a venue's rulebook, tickers, a stretch of New York time, what the stock
     size = { law = "pareto", exponent = 0.8, median = "$500" }    # dollars at the venue
     endowment = { tokens = "$100", broker_usd = "$1,000" }        # and what else they begin with
 
+    [perp.adl]                         # who is cut: by a name, or by a function of one's own (run it with --allow-policies)
+    policy = "my_policy.py:fair"
+
     [set]                              # what `--set` adds: any of the above by name, after all else
     "group.tourists.count" = 0
 
@@ -56,7 +59,7 @@ import importlib.resources
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,10 +84,12 @@ from offhours.sim.hours import (
     regular_opens,
     schedule,
 )
-from offhours.sim.market import halts, stock
+from offhours.sim.market import ask, halts, stock
 from offhours.sim.rules import (
     CLASS,
+    FUNDING_POLICY,
     LAYERS,
+    POLICY,
     REACH_TICKS,
     SECTIONS,
     Difference,
@@ -94,6 +99,7 @@ from offhours.sim.rules import (
     Origin,
     Rules,
     check_ticker,
+    is_own,
     knobs,
     nearest,
     plain_text,
@@ -113,6 +119,8 @@ from offhours.sim.underlying import PPB, GivenGap, Release, closed_windows, earn
 if TYPE_CHECKING:
     from offhours.agents.mesa_model import OffhoursModel
     from offhours.experiments.run import Run
+    from offhours.sim.answers import Deciders
+    from offhours.sim.policies import Program
 
 REGIMES = ("mature", "launch")
 _VENUE_TABLES = ("perp", "token")
@@ -358,6 +366,10 @@ class Scenario:
     controls: tuple[str, ...]
     positions: Handed | None
     """A venue's own book; its accounts are groups, too."""
+    programs: Mapping[tuple[str, str], Program]
+    """(ticker, knob) -> the function of somebody's own that the rules name, as its file was when it was read."""
+    allow_policies: bool
+    """Whether these may run."""
     rules: Rules = field(repr=False)
     changes: Changes
     """What was set on top of the file: (name, value) in the order given."""
@@ -388,6 +400,8 @@ class Scenario:
             parts.append(self.positions.canonical())
         if self.replay:
             parts.append(hashlib.sha256(self.replays().tobytes()).hexdigest())
+        if self.programs:
+            parts.append(self.canonical_programs())
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
     @property
@@ -449,6 +463,30 @@ class Scenario:
                         raise Mistake(str(file), "price", f"{price:g}", reach_sentence(tick_uusd))
         return rows
 
+    def canonical_programs(self) -> list[list[str]]:
+        """Whose function decides what, for digests: not where its file lies, but what stands in it."""
+        return [[*key, program.function_name, program.sha256] for key, program in sorted(self.programs.items())]
+
+    def deciders(self) -> Deciders:
+        """Whom the rules ask: policies of ours by name, functions of one's own, whose files run here for the first time.
+
+        Raises :class:`Mistake` where that was not allowed.
+        """
+        from offhours.sim.answers import Decider, Deciders
+        from offhours.sim.policies import POLICIES, TIME_LIMIT_S, must_be_allowed
+
+        found: dict[int, Decider] = {}
+        for (ticker, knob), program in self.programs.items():
+            if not self.allow_policies:
+                raise Mistake(self.file, knob, program.name, must_be_allowed(program.name, "--allow-policies"))
+            row = ask.ALLOCATION if knob == POLICY else 1 + self.tickers.index(ticker)
+            found[row] = Decider(program.name, program.function(), TIME_LIMIT_S)
+        name = self.rules.setting(POLICY).text
+        if self.rules[ask.asked]["policy"][ask.ALLOCATION] and not is_own(name):
+            found[ask.ALLOCATION] = Decider(name, POLICIES[name.replace(" ", "-")])
+        allocation = found.pop(ask.ALLOCATION, None)
+        return Deciders(allocation, {row - 1: decider for row, decider in found.items()})
+
     def group(self, name: str) -> Group:
         """A group by name."""
         return next(group for group in self.groups if group.name == name)
@@ -462,8 +500,18 @@ class Scenario:
         merged = {name: value for name, value in self.changes if name not in changes}
         document = {key: value for key, value in self.document.items() if key != "set"}
         return _build(
-            self.name, document, self.file, self._folder, tuple((merged | dict(changes)).items()), self._populations
+            self.name,
+            document,
+            self.file,
+            self._folder,
+            tuple((merged | dict(changes)).items()),
+            self._populations,
+            self.allow_policies,
         )
+
+    def allowing_policies(self) -> Scenario:
+        """The same scenario, whose functions of one's own may run."""
+        return replace(self, allow_policies=True)
 
     def own_rules(self) -> tuple[str, ...]:
         """The rules of perp, token and margin classes that the scenario's own file sets over its venue's, by name."""
@@ -492,7 +540,9 @@ class Scenario:
         rules = resolve(path, self.tickers, assets=read_asset)
         classes = {f"{ticker}.{CLASS}": rules.setting(CLASS, ticker).text for ticker in self.tickers}
         changes = {**classes, **dict(self.changes), "venue": path}
-        return _build(self.name, document, self.file, self._folder, tuple(changes.items()), self._populations)
+        return _build(
+            self.name, document, self.file, self._folder, tuple(changes.items()), self._populations, self.allow_policies
+        )
 
     def control(self, name: str) -> Scenario:
         """A variation to run on the same luck: one of CONTROLS, or a table ``[control.NAME]`` of the file."""
@@ -508,7 +558,7 @@ class Scenario:
     def to_toml(self) -> str:
         """The scenario as a file that gives the same digest when read.
 
-        The values of user files are written in; files of real prices are named by their full path.
+        The values and the programs of user files are written in; files of real prices are named by their full path.
         """
         document = {key: copy.deepcopy(value) for key, value in self.document.items() if key != "set"}
         changes = {name: copy.deepcopy(value) for name, value in self.changes}
@@ -519,6 +569,8 @@ class Scenario:
             document["positions"] = self.positions.document()
         if self.replay:
             document["replay"] = {ticker: str(path.resolve()) for ticker, path in self.replay.items()}
+        if self.programs:
+            document["policies"] = {program.file: program.source for program in self.programs.values()}
         if changes:
             document["set"] = changes
         return write_toml(document)
@@ -585,22 +637,29 @@ def populations() -> Mapping[str, type]:
 
 
 def scenario(
-    name_or_path: str | Path, changes: Mapping[str, Any] | None = None, *, known: Mapping[str, type] | None = None
+    name_or_path: str | Path,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    known: Mapping[str, type] | None = None,
+    allow_policies: bool = False,
 ) -> Scenario:
     """A scenario by name ("weekend-gap") or from a TOML file, with `changes` by name as in ``--set``.
 
-    Raises :class:`Mistake`, one sentence, for anything that a person may get wrong. `known` are the populations.
+    Raises :class:`Mistake`, one sentence, for anything that a person may get wrong. `known` are the populations;
+    `allow_policies` lets policies and rules of one's own run, which are programs.
     """
     name = str(name_or_path)
     if name.endswith(".toml") or isinstance(name_or_path, Path) or (os.sep in name and Path(name).is_file()):
         path = Path(name_or_path)
-        return read_scenario(read_text(name), path.name, path.parent, changes, known=known)
+        return read_scenario(
+            read_text(name), path.name, path.parent, changes, known=known, allow_policies=allow_policies
+        )
     if name not in scenarios():
         built_in = scenarios()
         allowed = f"there is no scenario '{name}'; there are {', '.join(built_in)}{nearest(name, built_in)}"
         raise Mistake("scenario", "", name, allowed)
     text = importlib.resources.files("offhours.experiments").joinpath("scenarios", f"{name}.toml").read_text("utf-8")
-    return read_scenario(text, f"{name}.toml", None, changes, known=known)
+    return read_scenario(text, f"{name}.toml", None, changes, known=known, allow_policies=allow_policies)
 
 
 def read_scenario(
@@ -610,6 +669,7 @@ def read_scenario(
     changes: Mapping[str, Any] | None = None,
     *,
     known: Mapping[str, type] | None = None,
+    allow_policies: bool = False,
 ) -> Scenario:
     """A scenario from TOML text; `folder` is where the files that it names are."""
     document = read_toml(text, file)
@@ -618,7 +678,7 @@ def read_scenario(
         raise Mistake(file, "set", "", 'is a table of changes: [set], then "group.tourists.count" = 0')
     merged = {name: value for name, value in own.items() if name not in (changes or {})} | dict(changes or {})
     name = file.removesuffix(".toml")
-    return _build(name, document, file, folder or Path(), tuple(merged.items()), known or populations())
+    return _build(name, document, file, folder or Path(), tuple(merged.items()), known or populations(), allow_policies)
 
 
 def _value(value: Any) -> Any:
@@ -645,13 +705,14 @@ def _build(
     folder: Path,
     changes: Changes,
     known: Mapping[str, type],
+    allow_policies: bool,
 ) -> Scenario:
     changed = copy.deepcopy(dict(document))
     rule_changes: list[tuple[str, str]] = []
     for path, value in changes:
         if not _change(changed, path, _value(value)):
             rule_changes.append((path, plain_text(value)))
-    return _Reader(name, changed, file, folder, known).scenario(changes, document, rule_changes)
+    return _Reader(name, changed, file, folder, known).scenario(changes, document, rule_changes, allow_policies)
 
 
 def _change(document: dict[str, Any], path: str, value: Any) -> bool:
@@ -688,7 +749,7 @@ class _Reader:
     def __init__(self, name: str, document: dict[str, Any], file: str, folder: Path, known: Mapping[str, type]) -> None:
         self.name, self.document, self.file, self.folder, self.known = name, document, file, folder, known
 
-    def scenario(self, changes: Changes, original: Mapping[str, Any], rule_changes: list[tuple[str, str]]) -> Scenario:
+    def scenario(self, changes: Changes, original: Mapping[str, Any], rule_changes: list[tuple[str, str]], allow_policies: bool) -> Scenario:  # fmt: skip
         self.check_keys()
         used = self.tickers()
         headline = self.text("headline", used[0])
@@ -716,6 +777,8 @@ class _Reader:
             groups=self.groups(used, rules, handed),
             controls=self.controls(),
             positions=handed,
+            programs=self.programs(rules),
+            allow_policies=allow_policies,
             rules=rules,
             changes=changes,
             document=original,
@@ -759,7 +822,19 @@ class _Reader:
 
     def check_keys(self) -> None:
         """Refuse what is neither a field nor a table of a scenario, nor a section of rules."""
-        tables = {"group", "gap", "move", "halt", "earnings", "replay", "asset", "margin_class", "control", "sources"}
+        tables = {
+            "group",
+            "gap",
+            "move",
+            "halt",
+            "earnings",
+            "replay",
+            "asset",
+            "margin_class",
+            "control",
+            "sources",
+            "policies",
+        }
         sections = {section.split(".")[0] for section in SECTIONS}
         for key, value in self.document.items():
             if key not in FIELDS and key not in tables | sections:
@@ -952,6 +1027,32 @@ class _Reader:
             venue = str(self.folder / venue)
         own_classes = read_classes(self.document, self.file)
         return resolve(venue, used, layer, set_layer(rule_changes, known), classes=own_classes, assets=read_asset)
+
+    def programs(self, rules: Rules) -> dict[tuple[str, str], Program]:
+        """The functions of one's own that the rules name: from the table `policies`, else from the files."""
+        from offhours.sim.policies import Program, read_program
+
+        within = self.document.get("policies", {})
+        if not isinstance(within, Mapping):
+            raise Mistake(self.file, "policies", "", 'is a table of programs: [policies], then "my_policy.py" = "..."')
+        found: dict[tuple[str, str], Program] = {}
+        for knob, names in ((POLICY, rules.tickers[:1]), (FUNDING_POLICY, rules.tickers)):
+            for ticker in names:
+                setting = rules.setting(knob, ticker)
+                if not is_own(setting.text):
+                    continue
+                program = Program(setting.text, "")
+                if program.file in within:
+                    program = replace(program, source=plain_text(within[program.file]))
+                else:
+                    folder = self.folder
+                    if setting.origin.layer == "venue":
+                        folder = Path(rules.venue.file).parent
+                    elif setting.origin.layer == "set" and Path(program.file).is_file():
+                        folder = Path()
+                    program = read_program(setting.text, folder, knob, setting.origin.file)
+                found["" if knob == POLICY else ticker, knob] = program
+        return found
 
     # Groups
 

@@ -7,7 +7,9 @@ A policy is a plain function ``(candidates, budget) -> reductions`` on arrays, s
 
 `candidates.room` is the most that can be taken of each, in the unit of the budget: lots of a position, or dollars of profit.
 What a policy returns is checked (:func:`checked`): as many numbers as candidates, none below zero, none beyond its room, in sum
-the budget (or all there is, where that is less). One's own comes from a Python file (:func:`load`), has a time limit, and
+the budget (or all there is, where that is less; or all that caps leave). In the running market candidates stand in the order of a
+draw, rooms are lots, a cap is the part of the position that the account's equity pays for at the common price, and offset is
+what tokens of the account stand against. One's own comes from a Python file (:func:`load`), has a time limit, and
 may raise: each is one sentence, a :class:`PolicyError`.
 
 The formulas are those of Chitra, "Autodeleveraging: Impossibilities and Optimization" (arXiv 2512.01112): queue, pro rata,
@@ -17,12 +19,15 @@ budget balanced; here leverage enters through water filling.
 
 from __future__ import annotations
 
-import importlib.util
+import ctypes
+import hashlib
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,7 +35,7 @@ from numpy.typing import NDArray
 
 from offhours.sim.compile import uncompiled
 from offhours.sim.market import deleverage
-from offhours.sim.rules import Mistake, nearest
+from offhours.sim.rules import Mistake, nearest, own_program, read_text
 
 Floats = NDArray[np.float64]
 
@@ -96,6 +101,24 @@ class Candidates:
         return Candidates(**copies)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """What a funding rule is shown beside an interval's premiums."""
+
+    previous_rate: float
+    """Rate of the interval that ends, a share of one."""
+    index: float
+    """Dollars."""
+    mark: float
+    """Dollars."""
+    longs: float
+    """What traders hold long, dollars at the index; longs and shorts differ by what the venue's own accounts hold."""
+    shorts: float
+    """What traders hold short, a positive number."""
+    hours: int
+    """Length of the interval."""
+
+
 Policy = Callable[[Candidates, float], Floats]
 
 
@@ -147,17 +170,20 @@ def fill(weights: Floats, most: Floats, budget: float) -> Floats:
 
 def in_lots(amounts: Floats, most: Floats, budget: int) -> Floats:
     """Whole lots near `amounts`, none beyond `most`, in sum the budget: rounded down, the rest to the largest fractions."""
-    whole = np.floor(amounts + 1e-9)
-    rest = round(min(budget, float(np.floor(most + 1e-9).sum())) - whole.sum())
+    room = np.floor(most + 1e-9)
+    whole = np.minimum(np.floor(amounts + 1e-9), room)
     order = np.argsort(-(amounts - whole), kind="stable")
+    rest = round(min(budget, float(room.sum())) - float(whole.sum()))
     while rest > 0:
-        before = rest
-        for index in order:
-            if rest > 0 and whole[index] + 1 <= most[index] + 1e-9:
-                whole[index] += 1
-                rest -= 1
-        if rest == before:
-            break
+        chosen = order[whole[order] < room[order]][:rest]
+        whole[chosen] += 1
+        rest -= len(chosen)
+    while rest < 0:
+        # Amounts a hair too large in sum: back from the smallest fractions.
+        back = order[::-1]
+        chosen = back[whole[back] > 0][:-rest]
+        whole[chosen] -= 1
+        rest += len(chosen)
     return whole
 
 
@@ -205,9 +231,9 @@ def _in_turn(candidates: Candidates, order: NDArray[np.intp], budget: float) -> 
 def queue(candidates: Candidates, budget: float) -> Floats:
     """The highest score first, all of it, then the next (Binance, BitMEX, Bybit, Hyperliquid: each with a score of its own).
 
-    Equal scores keep the order in which they stand.
+    Who has no profit comes after who has; equal scores keep the order in which they stand.
     """
-    return _in_turn(candidates, np.argsort(-candidates.score, kind="stable"), budget)
+    return _in_turn(candidates, np.lexsort((-candidates.score, candidates.profit <= 0)), budget)
 
 
 def unranked(candidates: Candidates, budget: float) -> Floats:
@@ -321,28 +347,74 @@ TIME_LIMIT_S = 2.0
 """How long one decision of a person's own policy may take."""
 
 
-def load(text: str, folder: Path | str = ".", *, allowed: bool = False) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class Program:
+    """A person's own policy or rule: a function of a Python file, as it was read."""
+
+    name: str
+    """As it was written: my_policy.py:fair."""
+    source: str
+    """The file's text. All of it: it may import what is installed, and nothing beside it."""
+
+    @property
+    def file(self) -> str:
+        """The file, as it was written."""
+        return self.name.rpartition(":")[0]
+
+    @property
+    def function_name(self) -> str:
+        """Which of its functions."""
+        return self.name.rpartition(":")[2]
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's text."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def function(self) -> Callable[..., Any]:
+        """Run the file and return the function; :class:`PolicyError` where it raises or hangs, :class:`Mistake` without one."""
+        module = ModuleType(f"offhours_policy_{next(_loaded)}")
+        # Dataclasses look their module up by name.
+        sys.modules[module.__name__] = module
+
+        def execute() -> None:
+            exec(compile(self.source, self.file, "exec"), vars(module))
+
+        _within(self.file, execute, TIME_LIMIT_S)
+        found = getattr(module, self.function_name, None)
+        if not callable(found):
+            names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+            allowed = f"has no function '{self.function_name}'{nearest(self.function_name, names)}"
+            raise Mistake(self.file, "", self.function_name, allowed)
+        return found  # type: ignore[no-any-return]
+
+
+def read_program(text: str, folder: Path | str = ".", knob: str = "policy", by: str = "policy") -> Program:
+    """The program that "my_policy.py:fair" names, its file taken from `folder`; nothing of it runs yet.
+
+    `by` is whose mistake it is where there is no such file, `knob` what it stands for.
+    """
+    file, _ = own_program(text, knob, by)
+    path = Path(folder) / file
+    if not path.is_file():
+        raise Mistake(by, knob, text, f"there is no file {path}")
+    return Program(text, read_text(str(path)))
+
+
+def load(text: str, folder: Path | str = ".", *, allowed: bool = False, flag: str = "--allow-python") -> Callable[..., Any]:  # fmt: skip
     """The function that "my_policy.py:fair" names, the file taken from `folder`; :class:`Mistake` where it cannot be had.
 
     Running somebody's file is running his program, so it must be allowed.
     """
-    file, _, name = text.rpartition(":")
-    if not file.endswith(".py") or not name.isidentifier():
-        raise Mistake("policy", "", text, f"'{text}' is not written like my_policy.py:fair")
+    own_program(text, "policy", "policy")
     if not allowed:
-        raise Mistake("policy", "", text, f"'{text}' is a program; say --allow-python to run it")
-    path = Path(folder) / file
-    if not path.is_file():
-        raise Mistake("policy", "", text, f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(f"offhours_policy_{path.stem}_{next(_loaded)}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    _within(f"{file}", lambda: spec.loader.exec_module(module), TIME_LIMIT_S)  # type: ignore[union-attr]
-    found = getattr(module, name, None)
-    if not callable(found):
-        names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise Mistake(str(path), "", name, f"has no function '{name}'{nearest(name, names)}")
-    return found  # type: ignore[no-any-return]
+        raise Mistake("policy", "", text, must_be_allowed(text, flag))
+    return read_program(text, folder).function()
+
+
+def must_be_allowed(text: str, flag: str) -> str:
+    """The sentence where somebody's program is named and its running was not allowed."""
+    return f"'{text}' is a program; say {flag} to run it"
 
 
 _loaded = itertools.count()
@@ -351,7 +423,7 @@ _loaded = itertools.count()
 def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
     """What a call returns; :class:`PolicyError` where it raises or takes longer than allowed.
 
-    It runs in a thread of its own, which is left behind if it hangs: nothing else in Python ends a call for sure.
+    It runs in a thread of its own, so that it can be left behind where it hangs, whichever thread asks.
     """
     outcome: dict[str, Any] = {}
 
@@ -365,6 +437,8 @@ def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
+        # Ends a loop of Python, so that it does not go on beside whatever runs next; a call that sleeps is left behind.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
         raise PolicyError(name, f"took longer than {seconds:g} s")
     if "error" in outcome:
         error = outcome["error"]
@@ -412,23 +486,35 @@ def checked(
         if wrong.any():
             first = int(np.argmax(wrong))
             raise PolicyError(called, f"takes {what} candidate {first}: {found[first]:g} of {candidates.room[first]:g}")
-    wanted = min(float(budget), float(candidates.room.sum()))
-    if abs(float(found.sum()) - wanted) > 1e-9 * max(1.0, wanted) * max(1, count):
-        raise PolicyError(called, f"takes {found.sum():.10g} in all, and {wanted:.10g} is to be taken")
+    wanted, total = min(float(budget), float(candidates.room.sum())), float(found.sum())
+    slack = 1e-9 * max(1.0, wanted) * max(1, count)
+    # Who keeps to the caps may have to leave something.
+    if not min(wanted, float(candidates.most.sum())) - slack <= total <= wanted + slack:
+        raise PolicyError(called, f"takes {total:.10g} in all, and {wanted:.10g} is to be taken")
     if whole and (found != np.round(found)).any():
         raise PolicyError(called, f"takes {found[found != np.round(found)][0]:g} lots of somebody, which is not whole")
     return np.clip(found, 0.0, candidates.room)
 
 
-def checked_rate(chosen: Callable[..., Any], premiums: Any, *, name: str = "", most: float = 1.0, seconds: float = TIME_LIMIT_S) -> float:  # fmt: skip
+def checked_rate(
+    chosen: Callable[..., Any],
+    premiums: Any,
+    interval: Interval | None = None,
+    *,
+    name: str = "",
+    most: float = 1.0,
+    seconds: float | None = TIME_LIMIT_S,
+) -> float:
     """The rate that somebody's funding rule makes of an interval's premiums; :class:`PolicyError` where it is none.
 
-    A rule is ``(premiums) -> rate``, both shares of one; a rate beyond `most` either way is a mistake, not a rate.
+    A rule is ``(premiums, interval) -> rate``, or ``(premiums) -> rate`` where no interval is given; premiums and rate are shares
+    of one. A rate beyond `most` either way is a mistake, not a rate.
     """
     called = name or getattr(chosen, "__name__", "funding rule").replace("_", "-")
     own = np.array(premiums, dtype=np.float64)
     own.flags.writeable = False
-    given = _within(called, lambda: chosen(own), seconds)
+    shown = (own,) if interval is None else (own, interval)
+    given = chosen(*shown) if seconds is None else _within(called, lambda: chosen(*shown), seconds)
     try:
         rate = float(given)
     except (TypeError, ValueError):

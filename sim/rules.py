@@ -43,6 +43,7 @@ import numpy as np
 from offhours.sim import units
 from offhours.sim.declare import Accessor, Knob, spec_of, update_digest
 from offhours.sim.market import (
+    ask,
     backstop,
     bank,
     book,
@@ -164,6 +165,32 @@ STAGES_KNOB = Knob(
 """A knob that is a list of names: what it names fills the table of the venue's stages."""
 
 
+POLICY = "perp.adl.policy"
+POLICY_KNOB = Knob(
+    "form",
+    "policy",
+    "",
+    "",
+    f"who is cut, and by how much: `form`, as perp.adl.form says, or one of {', '.join(deleverage.POLICIES)}, or a function of one's own like my_policy.py:fair, which --allow-policies lets run",
+    basis="rule: documents of Kraken, Binance and BitMEX, as of 2026, rank, which `form` says; the others are those of Chitra, arXiv 2512.01112",
+)
+"""A knob that names a policy of auto-deleveraging: one of the market's own forms, one that is asked, or somebody's file."""
+
+FUNDING_POLICY = "perp.funding.policy"
+FUNDING_POLICY_KNOB = Knob(
+    "form",
+    "policy",
+    "",
+    "",
+    "who makes the rate: `form`, as the other knobs of funding say, or a function of one's own like my_rule.py:rate, which --allow-policies lets run",
+    basis="rule: Kraken funding, read 2026-04-29, and each other venue's own formula, which `form` and its companions say",
+)
+"""A knob that names a funding rule of somebody's own."""
+
+NAMES = {CLASS: CLASS_KNOB, STAGES: STAGES_KNOB, POLICY: POLICY_KNOB, FUNDING_POLICY: FUNDING_POLICY_KNOB}
+"""Knobs that are names, not numbers: columns of no rules table."""
+
+
 @dataclass(frozen=True)
 class Named:
     """A knob under its full name."""
@@ -182,10 +209,7 @@ def knobs(sections: Mapping[str, Section] = SECTIONS) -> dict[str, Named]:
             if isinstance(knob, Knob):
                 name = f"{section}.{units.bare_name(column, knob.unit)}"
                 found[name] = Named(name, section, column, knob)
-        if section == "perp.margin":
-            found[CLASS] = Named(CLASS, section, "", CLASS_KNOB)
-        if section == "perp.liquidation":
-            found[STAGES] = Named(STAGES, section, "", STAGES_KNOB)
+        found |= {name: Named(name, section, "", own) for name, own in NAMES.items() if name.startswith(f"{section}.")}
     return found
 
 
@@ -575,9 +599,11 @@ class _Resolution:
         for named in [n for n in self.knobs.values() if n not in waiting] + waiting:
             for number, ticker in enumerate(self.tickers):
                 self._set(named, number, ticker)
-        ordered = {(t, name): self.settings[t, name] for name in self.knobs for t in self.tickers}
         if CLASS in self.knobs:
             self._fill_tiers()
+        if POLICY in self.knobs and FUNDING_POLICY in self.knobs:
+            self._fill_asked()
+        ordered = {(t, name): self.settings[t, name] for name in self.knobs for t in self.tickers}
         self._check_relations()
         self._check_reach()
         for rows in self.arrays.values():
@@ -603,6 +629,12 @@ class _Resolution:
             return
         if named.name == STAGES:
             self._set_stages(ticker, said, own)
+            return
+        if named.name in (POLICY, FUNDING_POLICY):
+            text, venue_text = (read_policy(named.name, given) for given in (said, own))
+            if named.name == POLICY and self._differs_by_ticker(POLICY):
+                raise Mistake(said.origin.file, POLICY, said.text, "is set for the whole market, not for one ticker")
+            self.settings[ticker, named.name] = Setting(named.name, ticker, text, text, said.origin, venue_text)
             return
         section = self.sections[named.section]
         steps = self._instrument(section, number, ticker) if named.knob.unit in ("ticks", "lots") else None
@@ -660,6 +692,41 @@ class _Resolution:
                 row["maintenance_ppb"] = tier.maintenance_ppb
         self.arrays[margin.tiers] = table
 
+    def _fill_asked(self) -> None:
+        """Write who is asked; a policy that the market has itself becomes its form (ADL-2, ADL-8, FUND-14)."""
+        rows = np.zeros(1 + len(self.tickers), dtype=spec_of(ask.asked).dtype)
+        chosen = self.settings[self.tickers[0], POLICY]
+        if chosen.text != BY_FORM:
+            self._follow(chosen, {} if chosen.text not in FORMS_OF else FORMS_OF[chosen.text])
+            if chosen.text not in FORMS_OF:
+                known = deleverage.POLICIES
+                rows["policy"][0] = known.index(chosen.text) if chosen.text in known else deleverage.OWN
+        for number, ticker in enumerate(self.tickers):
+            own = self.settings[ticker, FUNDING_POLICY]
+            payment = self.settings[ticker, "perp.funding.payment"]
+            if own.text != BY_FORM:
+                rows["policy"][1 + number] = deleverage.OWN
+                if payment.text == "continuous":
+                    allowed = f"'{own.text}' is asked where an interval ends, and perp.funding.payment = 'continuous' makes a rate each minute"
+                    raise Mistake(own.origin.file, FUNDING_POLICY, own.text, allowed)
+        self.arrays[ask.asked] = rows
+
+    def _follow(self, chosen: Setting, forms: Mapping[str, str]) -> None:
+        """Let form and score be what a policy needs; a :class:`Mistake` where whoever chose it, or somebody later, said otherwise."""
+        for name in ("perp.adl.form", "perp.adl.score") if forms.get("perp.adl.score") else ("perp.adl.form",):
+            before, needed = self.settings[self.tickers[0], name], forms.get(name)
+            said_later = LAYERS.index(before.origin.layer) >= LAYERS.index(chosen.origin.layer)
+            if said_later and before.text != needed:
+                allowed = f"perp.adl.policy = '{chosen.text}' contradicts {name} = '{before.text}'; say one of them"
+                raise Mistake(before.origin.file, POLICY, chosen.text, allowed)
+            if needed is not None and before.text != needed:
+                named = self.knobs[name]
+                value = named.knob.choices.index(needed)
+                self.arrays[deleverage.adl_rules][named.column] = value
+                for ticker in self.tickers:
+                    own = self.settings[ticker, name]
+                    self.settings[ticker, name] = Setting(name, ticker, value, needed, chosen.origin, own.venue_text)
+
     def _check_relations(self) -> None:
         """Ask each room about relations between its knobs, and each book whether its steps make whole money.
 
@@ -702,6 +769,46 @@ def reach_sentence(tick_uusd: int) -> str:
     """Which prices a book with such a tick can trade at."""
     low, high = (units.write(reach * tick_uusd, "uusd") for reach in REACH_TICKS)
     return f"a book reaches from 100 of its steps to {REACH_TICKS[1]:,} of them, here from {low} to {high}"
+
+
+BY_FORM = "form"
+FORMS_OF: Mapping[str, Mapping[str, str]] = {
+    "queue": {"perp.adl.form": "queue"},
+    "unranked": {"perp.adl.form": "queue", "perp.adl.score": "draw"},
+    "wealth pro rata": {"perp.adl.form": "pro rata"},
+}
+"""Policies that the market decides by itself, and how it is told."""
+ALSO_CALLED = {"ranked queue": "queue", "pro rata": "wealth pro rata", "min max fair": "min-max fair"}
+
+
+def own_program(text: str, knob: str, file: str) -> tuple[str, str]:
+    """File and function of "my_policy.py:fair"; :class:`Mistake` where it is not written like that."""
+    path, _, function = text.rpartition(":")
+    if not path.endswith(".py") or not function.isidentifier():
+        raise Mistake(file, knob, text, f"'{text}' is not written like my_policy.py:fair")
+    return path, function
+
+
+def read_policy(knob: str, given: Given) -> str:
+    """The name of a policy as the rulebook has it ("risk-aware"), or a program as it was written; :class:`Mistake`."""
+    text, file = given.text.strip(), given.origin.file
+    if ".py" in text or ":" in text:
+        own_program(text, knob, file)
+        return text
+    known = (BY_FORM, *(deleverage.POLICIES if knob == POLICY else ()))
+    words = {name.replace("-", " "): name for name in known}
+    if knob == POLICY:
+        words |= {name.replace("-", " "): called for name, called in ALSO_CALLED.items()}
+    found: str | None = words.get(text.lower().replace("-", " "))
+    if found is None:
+        allowed = f"there is no policy '{text}'{nearest(text, known)}; there are {', '.join(known)}, or a function of one's own like my_policy.py:fair"
+        raise Mistake(file, knob, text, allowed)
+    return found
+
+
+def is_own(policy: str) -> bool:
+    """Whether a policy's name is that of somebody's program."""
+    return ":" in policy
 
 
 def read_stages(given: Given) -> tuple[int, ...]:

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from offhours.sim.answers import Deciders, answer
 from offhours.sim.chance import key_of
 from offhours.sim.declare import Accessor, Block, Memory, World
 from offhours.sim.hours import Regime, bank_days, next_regular_open, previous_regular_close, schedule
 from offhours.sim.market import (
     accounts,
+    ask,
     audit,
     backstop,
     bank,
@@ -47,7 +49,7 @@ from offhours.sim.market import (
 from offhours.sim.market.world import MARKET, RECORDED, Size, row_counts
 from offhours.sim.tape import Tape
 
-STATUS = ("running", "ended", "budget spent", "log nearly full", "agent due", "broken")
+STATUS = ("running", "ended", "budget spent", "log nearly full", "agent due", "broken", "asking")
 _SECONDS_A_CALL = 6 * 3600
 
 
@@ -66,7 +68,8 @@ class Setup:
     """Everything a market is built from.
 
     `rules` maps each rules table to its filled rows; `plans`, `earnings`, `halts`, `moves` and `replays` are rows of the gap,
-    halt and stock rooms; `lanes` are (latency in us, messages that fit), the liquidation engine's first.
+    halt and stock rooms; `lanes` are (latency in us, messages that fit), the liquidation engine's first; `deciders` are those whom
+    the rules ask.
     """
 
     tickers: tuple[str, ...]
@@ -88,6 +91,7 @@ class Setup:
     log_rows: int = 1 << 16
     log_trades: bool = True
     always_open: bool = False
+    deciders: Deciders = field(default_factory=Deciders)
 
 
 @dataclass
@@ -119,13 +123,17 @@ class Simulation:
         """Run until an instant or until something needs an answer; returns one of STATUS. Logs are drained on the way."""
         while True:
             status = self.call(until_us, _SECONDS_A_CALL)
-            if status not in ("budget spent", "log nearly full"):
+            if status not in ("budget spent", "log nearly full", "asking"):
                 return status
 
     def call(self, until_us: int, seconds: int) -> str:
-        """One crossing into the kernel: at most `seconds` of market time. Drains the logs."""
+        """One crossing into the kernel: at most `seconds` of market time. Drains the logs.
+
+        A question that is open is answered first; :class:`~offhours.sim.policies.PolicyError` where it cannot be.
+        """
         if self.broken:
             raise RuntimeError("this simulation failed an assertion and can only be inspected")
+        self.answer()
         try:
             status = self.loop(*(memory.handle for memory in self.blocks), until_us, seconds)
         except AssertionError:
@@ -134,6 +142,11 @@ class Simulation:
             raise
         self.tape.drain(self.memory)
         return STATUS[status]
+
+    def answer(self) -> None:
+        """Answer the question that is open, if one is (ASK-2)."""
+        if self.memory[ask.questions]["state"][0] == ask.OPEN:
+            answer(self.memory, self.setup.deciders)
 
     def place(self, account: int, book_number: int, side: int, price_ticks: int, lots: int, kind: int = matching.LIMIT, flags: int = 0) -> int:  # fmt: skip
         """Let an order arrive now, without latency. Returns ACCEPTED or a refusal code."""
@@ -231,6 +244,7 @@ def open_market(
         halts=_count(setup.halts),
         collateral=_collateral(setup.rules),
         moves=_count(setup.moves),
+        asks=int(ask.asked in setup.rules and bool(setup.rules[ask.asked]["policy"][ask.ALLOCATION])),
     )
     memory = Memory(MARKET, row_counts(size))
     blocks = (memory,) if crowd is None else (memory, Memory(*crowd))

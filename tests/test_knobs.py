@@ -18,7 +18,7 @@ from offhours.experiments.scenario import GapKnobs, GroupKnobs, every_knob
 from offhours.sim import units
 from offhours.sim.declare import Knob, columns_of
 from offhours.sim.market.world import MARKET
-from offhours.sim.rules import CLASS, CLASS_KNOB, SECTIONS, STAGES, STAGES_KNOB, read_asset, read_venue, tickers, venues
+from offhours.sim.rules import NAMES, SECTIONS, read_asset, read_venue, tickers, venues
 
 KINDS = ("rule", "measured", "literature", "chosen")
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -36,8 +36,7 @@ def declared() -> Iterator[tuple[str, Knob, set[str]]]:
     for place, row in DECLARED.items():
         columns = columns_of(row)
         yield from ((f"{place}.{name}", mark, set(columns)) for name, mark in columns.items() if isinstance(mark, Knob))
-    yield CLASS, CLASS_KNOB, set()
-    yield STAGES, STAGES_KNOB, set()
+    yield from ((name, knob, set()) for name, knob in NAMES.items())
 
 
 def says_why(knob: Knob) -> bool:
@@ -74,7 +73,7 @@ def finding(knob: Knob, beside: set[str]) -> str:
         return f"its basis is chosen and does not say why not half and why not twice: {knob.basis!r}"
     if len(knob.meaning.split()) < 2 or knob.meaning[-1] in ".;,":
         return f"its sentence says nothing, or ends like one that goes on: {knob.meaning!r}"
-    if knob.unit in ("class", "stages"):
+    if knob.unit in ("class", "stages", "policy"):
         return ""
     if knob.unit == "choice":
         if len(knob.choices) < 2 or knob.default not in knob.choices:

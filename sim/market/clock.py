@@ -4,6 +4,7 @@ CLOCK-1  Time is integer microseconds since 1970 UTC; wall clocks exist only out
 CLOCK-2  Every instant belongs to exactly one phase; the phases of a run are rows, consecutive and without a gap.
 CLOCK-3  HALTED is a phase inside regular hours: it is laid over a regular phase and lifted again.
 CLOCK-4  Prices, oracle, funding and risk move on a grid of whole seconds, never because somebody woke.
+CLOCK-5  A second that waits for an answer from outside stands still between two events, and goes on there, as if nothing had been.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 
-RUNNING, ENDED, BUDGET_SPENT, LOG_NEARLY_FULL, AGENT_DUE, BROKEN = 0, 1, 2, 3, 4, 5
+RUNNING, ENDED, BUDGET_SPENT, LOG_NEARLY_FULL, AGENT_DUE, BROKEN, ASKING = 0, 1, 2, 3, 4, 5, 6
 """Why the loop returned."""
+
+BEGINS, RATES, CLOSING = 0, 1, 2
+"""Where a second stands: it begins, or it waits for a rate of funding, or for an allocation of auto-deleveraging."""
 
 TRADE_LOG, FUNDING_LOG, LIQUIDATION_LOG, BAR_LOG, LEVERAGE_LOG, FIRST_PRICE_LOG, CASE_LOG, DELEVERAGE_LOG, HALT_LOG, COLLATERAL_LOG = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
@@ -41,6 +45,8 @@ class Clock:
     trades: A[int, Column("i8", "count", "fills on all books")]
     log_trades: A[int, Column("i8", "flag", "1 where single trades are recorded")]
     logs_full: A[int, Column("i8", "flag", "1 where a recorded table could not take the largest single event any more")]
+    stage: A[int, Column("i8", "code", "BEGINS, or what this second waits for: RATES, CLOSING")]
+    cursor: A[int, Column("i8", "number", "where that stage goes on")]
 
 
 class Phase:
@@ -114,6 +120,20 @@ def tick(world: World) -> None:
     c = clock(world)[0]
     c.grid_us += SECOND_US
     c.events += 1
+
+
+@kernel
+def pause(world: World, stage: int, cursor: int) -> None:
+    """This second waits for an answer, and goes on at `cursor` of a stage (CLOCK-5)."""
+    c = clock(world)[0]
+    c.stage = stage
+    c.cursor = cursor
+
+
+@kernel
+def go_on(world: World) -> None:
+    """A stage that waited is done."""
+    clock(world)[0].stage = BEGINS
 
 
 @kernel

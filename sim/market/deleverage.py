@@ -13,6 +13,11 @@ ADL-5  What no candidate can take is closed at the mark against those passed ove
 ADL-6  What then is missing is socialised: shared among those with a profit in the ticker, pro rata to it, at most all of it
        and at most their equity. The rest is bad debt.
 ADL-7  Nobody is reduced by more than his position, and no fee is charged.
+ADL-8  By a knob a policy allots: one question for a ticker, side and instant, what waits of it against all candidates. Its answer in
+       whole lots (rounded down, what is left to the largest fractions) is closed in the order of the venue's score at one
+       common price, that of all that is closed.
+ADL-9  Who could not pay the common price for his part gives nothing; his part goes to the others in the order of the score, as
+       far as each can pay, then as ADL-5.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from __future__ import annotations
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.market import ask
 from offhours.sim.market.accounts import (
     DELEVERAGED,
     HOUSES,
@@ -31,7 +37,9 @@ from offhours.sim.market.accounts import (
     token_asset,
     transfer,
 )
+from offhours.sim.market.book import book_rules
 from offhours.sim.market.clock import DELEVERAGE_LOG, clock, log_row, logs
+from offhours.sim.market.collateral import net_tokens
 from offhours.sim.market.conversion import sellable
 from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import equity, equity_share, frozen, gross_notional, note_change, required
@@ -52,6 +60,12 @@ PRICES = ("bankruptcy", "mark", "oracle")
 SCORES = ("bitmex", "hyperliquid", "binance", "bybit", "draw")
 
 PROFITABLE, OTHERS = 0, 1
+
+POLICIES = ("queue", "unranked", "wealth pro rata", "contract pro rata", "capped pro rata", "risk-aware", "min-max fair", "hedge-aware")  # fmt: skip
+"""Policies that a rulebook may name. The first IN_KERNEL are forms of the market's own; the others are asked (ADL-8)."""
+IN_KERNEL = 3
+OWN = len(POLICIES)
+"""Number of a policy that is a person's own."""
 
 
 class AdlRules:
@@ -76,7 +90,10 @@ class Line:
     next: A[int, Column("i8", "row", "the first that may have something left")]
     aside: A[int, Column("i8", "count", "candidates passed over; they stand in the first rows of ranks")]
     beyond: A[int, Column("i8", "number", "how far the accounts that are no candidates were asked")]
-    pooled_lots: A[int, Column("i8", "lots", "in the pro rata form: lots closed so far at the common price")]
+    limited: A[int, Column("i8", "flag", "1 where each candidate's part is in the quotas, and all have one price")]
+    wanted_lots: A[int, Column("i8", "lots", "lots that wait to be closed")]
+    wanted_uusd: A[int, Column("i8", "uusd", "what closing them brings at the venue's price, signed like them")]
+    pooled_lots: A[int, Column("i8", "lots", "lots closed so far at the common price")]
     pooled_of_lots: A[int, Column("i8", "lots", "lots that have the common price")]
     pooled_uusd: A[int, Column("i8", "uusd", "their value at it, signed like what is closed")]
     clipped_uusd: A[int, Column("i8", "uusd", "paid out at own prices less received at the common one; in the end, what candidates could not pay")]  # fmt: skip
@@ -86,6 +103,20 @@ class Quota:
     """One row a candidate, in the order of ranks: what is closed of its position at most."""
 
     lots: A[int, Column("i8", "lots", "without sign")]
+
+
+class Candidate:
+    """One row a candidate, in the order of ranks: what a policy is shown of him. A single row where none is asked."""
+
+    lots: A[int, Column("i8", "lots", "size of his position")]
+    profit_uusd: A[int, Column("i8", "uusd", "its profit at the mark")]
+    equity_uusd: A[int, Column("i8", "uusd", "equity of the account")]
+    notional_uusd: A[int, Column("i8", "uusd", "size of the position at the mark")]
+    gross_uusd: A[int, Column("i8", "uusd", "notionals of all positions of the account")]
+    score: A[float, Column("f8", "score", "what the venue ranks him by")]
+    loss_lots: A[int, Column("i8", "lots", "the most that could be asked of him: his position, or all that waits")]
+    loss_uusd: A[int, Column("i8", "uusd", "what closing these at the common price would cost him beside the mark")]
+    offset_lots: A[int, Column("i8", "lots", "part of the position that tokens of the account stand against")]
 
 
 class Owed:
@@ -118,6 +149,7 @@ adl_rules = table(AdlRules)
 waiting = table(Waiting)
 lines = table(Line)
 quotas = table(Quota)
+candidates = table(Candidate)
 owed = table(Owed)
 deleverage_events = table(DeleverageEvent, recorded=True)
 
@@ -238,7 +270,7 @@ def line_up(world: World, ticker: int, side: int) -> None:
     """Rank those who hold the other side of positions of `side` (ADL-1): once for a ticker, side and instant, n log n."""
     c = clock(world)[0]
     count = 0
-    form = adl_rules(world)[0].form
+    form, asked = adl_rules(world)[0].form, ask.asks(world, ask.ALLOCATION)
     for account in range(HOUSES, c.accounts):
         lots = positions(world)[account * c.tickers + ticker].size_lots
         if lots * side >= 0 or frozen(world, account):
@@ -246,7 +278,7 @@ def line_up(world: World, ticker: int, side: int) -> None:
         profit = profit_of(world, account, ticker)
         group = PROFITABLE if profit > 0 else OTHERS
         tie = tie_order(c.seed, c.now_us, accounts(world)[account].who)
-        if form == QUEUE:
+        if form == QUEUE or asked:
             key = -score_of(world, account, ticker)
         else:
             # Whose position is small beside his profit reaches his limit first.
@@ -261,21 +293,43 @@ def line_up(world: World, ticker: int, side: int) -> None:
     line.beyond = 0
     line.pooled_of_lots = 0
     line.clipped_uusd = 0
-    if form == PRO_RATA:
+    line.limited = 1 if form == PRO_RATA or asked else 0
+    if line.limited == 0:
+        return
+    note_wanted(world, ticker, side)
+    if asked:
+        describe(world, ticker, side)
+    else:
         share_out(world, ticker, side)
+
+
+@kernel
+def note_wanted(world: World, ticker: int, side: int) -> None:
+    """Add up what waits of a ticker and side, and what closing it brings at the venue's price."""
+    line = lines(world)[0]
+    line.wanted_lots = 0
+    line.wanted_uusd = 0
+    for row in range(1, waiting(world)[0].account + 1):
+        if waits(world, row, ticker, side):
+            account = waiting(world)[row].account
+            line.wanted_lots += abs(position_size(world, account, ticker))
+            line.wanted_uusd += close_value(world, account, ticker)
+
+
+@kernel
+def loss_of(world: World, ticker: int, side: int, lots: int) -> int:
+    """What closing so many lots at the common price would cost a candidate beside the mark, micro-dollars."""
+    line = lines(world)[0]
+    if line.wanted_lots == 0:
+        return 0
+    return slice_value(line.wanted_uusd, 0, lots, line.wanted_lots) - value_at_mark(world, ticker, side * lots)
 
 
 @kernel
 def share_out(world: World, ticker: int, side: int) -> None:
     """Give each candidate his part of what waits, and all of it one price (ADL-2, pro rata)."""
     line = lines(world)[0]
-    wanted, value = 0, 0
-    for row in range(1, waiting(world)[0].account + 1):
-        if waits(world, row, ticker, side):
-            account = waiting(world)[row].account
-            wanted += abs(position_size(world, account, ticker))
-            value += close_value(world, account, ticker)
-    rest = wanted
+    rest = line.wanted_lots
     for group in range(2):
         weights = 0
         for place in range(line.count):
@@ -287,23 +341,71 @@ def share_out(world: World, ticker: int, side: int) -> None:
             account = ranks(world)[place].account
             weight = weight_of(world, place, ticker)
             lots = allotment(rest, weight, weights, abs(position_size(world, account, ticker)))
-            loss = slice_value(value, 0, lots, wanted) - value_at_mark(world, ticker, side * lots) if wanted > 0 else 0
-            if equity(world, account) < loss:
+            if equity(world, account) < loss_of(world, ticker, side, lots):
                 lots = 0
             quotas(world)[place].lots = lots
             rest -= lots
             weights -= weight
+    set_price(world, ticker, side, line.wanted_lots - rest)
+
+
+@kernel
+def describe(world: World, ticker: int, side: int) -> None:
+    """Write down what a policy is shown of the candidates (ADL-8)."""
+    line = lines(world)[0]
+    for place in range(line.count):
+        account = ranks(world)[place].account
+        lots = abs(position_size(world, account, ticker))
+        shown = candidates(world)[place]
+        shown.lots = lots
+        shown.profit_uusd = profit_of(world, account, ticker)
+        shown.equity_uusd = equity(world, account)
+        shown.notional_uusd = abs(value_at_mark(world, ticker, lots))
+        shown.gross_uusd = gross_notional(world, account)
+        shown.score = -ranks(world)[place].key
+        shown.loss_lots = min(lots, line.wanted_lots)
+        shown.loss_uusd = loss_of(world, ticker, side, shown.loss_lots)
+        # Tokens stand against a short, borrowed ones against a long; the candidates' side is the other one.
+        hedge_ushares = max(0, side * net_tokens(world, account, ticker))
+        shown.offset_lots = min(lots, hedge_ushares // book_rules(world)[2 * ticker].lot_ushares)
+
+
+@kernel
+def take_answer(world: World, ticker: int, side: int) -> None:
+    """Hold what a policy has allotted to what each can pay, and give all of it one price (ADL-8, ADL-9)."""
+    ask.close(world)
+    line = lines(world)[0]
+    rest = line.wanted_lots
+    for place in range(line.count):
+        lots = min(quotas(world)[place].lots, rest)
+        if equity(world, ranks(world)[place].account) < loss_of(world, ticker, side, lots):
+            lots = 0
+        quotas(world)[place].lots = lots
+        rest -= lots
+    for place in range(line.count):
+        account, given = ranks(world)[place].account, quotas(world)[place].lots
+        more = min(rest, abs(position_size(world, account, ticker)) - given)
+        if more > 0 and equity(world, account) >= loss_of(world, ticker, side, given + more):
+            quotas(world)[place].lots = given + more
+            rest -= more
+    set_price(world, ticker, side, line.wanted_lots - rest)
+
+
+@kernel
+def set_price(world: World, ticker: int, side: int, lots: int) -> None:
+    """Give all that candidates will close one price, `lots` in sum."""
+    line = lines(world)[0]
     # The common price is that of the lots that will be closed: the first waiting, as far as the candidates reach.
     line.pooled_lots = 0
-    line.pooled_of_lots = wanted - rest
+    line.pooled_of_lots = lots
     line.pooled_uusd = 0
     left = line.pooled_of_lots
     for row in range(1, waiting(world)[0].account + 1):
         if left > 0 and waits(world, row, ticker, side):
             account = waiting(world)[row].account
-            lots = abs(position_size(world, account, ticker))
-            line.pooled_uusd += slice_value(close_value(world, account, ticker), 0, min(left, lots), lots)
-            left -= min(left, lots)
+            own_lots = abs(position_size(world, account, ticker))
+            line.pooled_uusd += slice_value(close_value(world, account, ticker), 0, min(left, own_lots), own_lots)
+            left -= min(left, own_lots)
 
 
 @kernel
@@ -360,7 +462,7 @@ def close_out(world: World, account: int, ticker: int) -> int:
         place = line.next
         other = ranks(world)[place].account
         most = abs(position_size(world, other, ticker))
-        if line.pooled_of_lots > 0 or adl_rules(world)[0].form == PRO_RATA:
+        if line.limited == 1:
             most = min(most, quotas(world)[place].lots)
         part = min(of_lots - done, most)
         if part > 0:
@@ -465,7 +567,7 @@ def record(world: World, account: int, other: int, ticker: int, rank: int, lots:
     score = 0.0
     if rank > 0:
         score = -ranks(world)[rank - 1].key
-        if adl_rules(world)[0].form == PRO_RATA:
+        if adl_rules(world)[0].form == PRO_RATA and not ask.asks(world, ask.ALLOCATION):
             score = float(max(0, profit_of(world, other, ticker))) / 1.0e6
     event = deleverage_events(world)[log_row(world, DELEVERAGE_LOG)]
     event.time_us = clock(world)[0].now_us

@@ -20,6 +20,9 @@ FUND-12 By a knob the premium is held within a band and an offset is added befor
         of the index) / 24 (Drift v2, whose offset is 1 / 5,000).
 FUND-13 By a knob a rate is made each minute of the premium of that minute and accrues from then on (Deribit: continuously, on a
         basis of 8 h); the interval only says what a rate is for.
+FUND-14 By a knob a person's own rule makes the rate: it is asked where an interval ends with enough samples. What it returns is
+        rounded to the nearest billionth and held within the cap. Until then everybody expects what the venue's form would
+        make.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from typing import Any
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import FUNDING, FUNDING_PAID, USD, transfer
+from offhours.sim.market.ask import ask, asks, close, is_answered
+from offhours.sim.market.ask import rate_of as row_of
 from offhours.sim.market.clock import FUNDING_LOG, HOUR_US, MINUTE_US, SECOND_US, clock, log_row
 from offhours.sim.market.money import MICRO, PPB, nearest, share_down
 from offhours.sim.market.oracle import ALL_MISSING, INDEX_MISSING, impact_difference, oracles
@@ -86,6 +91,7 @@ class Funding:
     settled_us: A[int, Column("i8", "us", "accrued up to here")]
     interval_us: A[int, Column("i8", "us", "length of this interval")]
     votes: A[int, Column("i8", "count", "premiums taken in this minute")]
+    answer_ppb: A[int, Column("i8", "ppb", "what a person's own rule has said last, before the cap")]
 
 
 class Sample:
@@ -385,14 +391,23 @@ def pay(world: World, ticker: int, rate_ppb: int) -> None:
 
 
 @kernel
+def enough(world: World, ticker: int) -> int:
+    """1 where the interval has had enough samples for a rate (FUND-3); a shortened one needs as large a share of its minutes."""
+    rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
+    return 1 if f.samples * rules.interval_us >= rules.samples_min * f.interval_us else 0
+
+
+@kernel
 def make_rate(world: World, ticker: int) -> None:
     """Make a rate of the samples of the interval that ends, where there are enough (FUND-2, FUND-3, FUND-8, FUND-9)."""
     rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
     if rules.payment == CONTINUOUS:
         f.samples = 0
         return
-    # A shortened interval has fewer minutes, and asks for as large a share of them.
-    if f.samples * rules.interval_us >= rules.samples_min * f.interval_us:
+    if is_answered(world, row_of(ticker)):
+        f.rate_ppb = held_within(f.answer_ppb, rules.cap_ppb)
+        close(world)
+    elif enough(world, ticker):
         average = trimmed_mean(world, ticker * SAMPLES, f.samples, rules.kept_ppb)
         interest_ppb = toward_zero(rules.interest_ppb * (f.interval_us // HOUR_US), rules.interval_us // HOUR_US)
         f.rate_ppb = rate_of(rules.form, average, interest_ppb, rules.band_ppb, rules.scale_ppb, rules.divisor, rules.cap_ppb)  # fmt: skip
@@ -400,12 +415,18 @@ def make_rate(world: World, ticker: int) -> None:
 
 
 @kernel
-def turn(world: World, ticker: int) -> None:
-    """At a full hour: settle everybody; at the end of an interval start the next rate (FUND-2 to FUND-4, FUND-10)."""
+def turn(world: World, ticker: int) -> int:
+    """At a full hour: settle everybody; at the end of an interval start the next rate (FUND-2 to FUND-4, FUND-10).
+
+    1 where it waits for a rate, with nothing done yet (FUND-14).
+    """
     rules, f, o = funding_rules(world)[ticker], fundings(world)[ticker], oracles(world)[ticker]
     now_us = clock(world)[0].now_us
     ends = now_us % f.interval_us == 0
     taken = f.samples
+    if ends and asks(world, row_of(ticker)) and enough(world, ticker) and not is_answered(world, row_of(ticker)):
+        ask(world, row_of(ticker))
+        return 1
     if ends and rules.payment == NEXT_END:
         pay(world, ticker, f.rate_ppb)
     if ends:
@@ -414,7 +435,7 @@ def turn(world: World, ticker: int) -> None:
         pay(world, ticker, f.rate_ppb)
     settle_all(world, ticker)
     if not ends:
-        return
+        return 0
     f.interval_us = interval_after(f.interval_us, rules.interval_us, f.rate_ppb, rules.cap_ppb, rules.at_cap)
     hourly = hourly_of(world, ticker)
     f.hourly_pusd = hourly if rules.payment == ACCRUED or rules.payment == CONTINUOUS else 0
@@ -426,6 +447,7 @@ def turn(world: World, ticker: int) -> None:
     event.samples = taken
     event.index_usd = o.index_usd
     event.interval_us = f.interval_us
+    return 0
 
 
 @kernel

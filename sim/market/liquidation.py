@@ -43,8 +43,9 @@ from offhours.sim.market.accounts import (
     amount,
     transfer,
 )
+from offhours.sim.market.ask import ALLOCATION, ask, asks, is_answered
 from offhours.sim.market.book import NO_ASK, NO_BID, book_rules, books
-from offhours.sim.market.clock import CASE_LOG, LIQUIDATION_LOG, clock, log_row
+from offhours.sim.market.clock import CASE_LOG, CLOSING, LIQUIDATION_LOG, clock, go_on, log_row, pause
 from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_owes, sellable, wind_up
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
@@ -277,8 +278,20 @@ def move_marks(world: World, ticker: int, old_ticks: int) -> None:
 
 
 @kernel
-def attend(world: World) -> None:
-    """The risk work of a second: fired triggers, changed accounts, then one attempt for each open case (LIQ-8)."""
+def attend(world: World) -> int:
+    """The risk work of a second: who must be looked at, what is to be deleveraged, what is then shared; 1 where it waits."""
+    if clock(world)[0].stage != CLOSING:
+        look_and_attempt(world)
+    if deleverage.waiting(world)[0].account > 0 and close_waiting(world) == 1:
+        return 1
+    for ticker in range(clock(world)[0].tickers):
+        deleverage.socialise(world, ticker)
+    return 0
+
+
+@kernel
+def look_and_attempt(world: World) -> None:
+    """Fired triggers, changed accounts, then one attempt for each open case (LIQ-8)."""
     c = clock(world)[0]
     of_positions = 2 * c.accounts * c.tickers
     of_indices = first_index_node(world)
@@ -302,10 +315,6 @@ def attend(world: World) -> None:
     count = order_cases(world)
     for place_in_line in range(count):
         attempt(world, ranks(world)[place_in_line].account)
-    if deleverage.waiting(world)[0].account > 0:
-        close_waiting(world)
-    for ticker in range(c.tickers):
-        deleverage.socialise(world, ticker)
 
 
 @kernel
@@ -551,29 +560,42 @@ def assign(world: World, account: int, ticker: int) -> None:
 
 
 @kernel
-def close_waiting(world: World) -> None:
-    """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-14)."""
+def close_waiting(world: World) -> int:
+    """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-14).
+
+    1 where it waits for an allocation, and goes on with the ticker and side it has come to.
+    """
     count = deleverage.waiting(world)[0].account
-    for ticker in range(clock(world)[0].tickers):
-        for side in (1, -1):
-            # What the log has no room for now waits for the next second.
-            if not deleverage.room_to_record(world):
-                break
-            lined_up = 0
-            for row in range(1, count + 1):
-                if not deleverage.waits(world, row, ticker, side):
-                    continue
-                if lined_up == 0:
+    first = clock(world)[0].cursor if clock(world)[0].stage == CLOSING else 0
+    for turn in range(first, 2 * clock(world)[0].tickers):
+        ticker, side = turn // 2, 1 - 2 * (turn % 2)
+        # What the log has no room for now waits for the next second.
+        if not deleverage.room_to_record(world):
+            continue
+        lined_up = 0
+        for row in range(1, count + 1):
+            if not deleverage.waits(world, row, ticker, side):
+                continue
+            if lined_up == 0:
+                if is_answered(world, ALLOCATION):
+                    deleverage.take_answer(world, ticker, side)
+                else:
                     deleverage.line_up(world, ticker, side)
-                    lined_up = 1
-                close_against_others(world, deleverage.waiting(world)[row].account, ticker)
-            if lined_up == 1:
-                deleverage.end_line(world, ticker)
+                    if asks(world, ALLOCATION) and deleverage.lines(world)[0].count > 0:
+                        ask(world, ALLOCATION)
+                        pause(world, CLOSING, turn)
+                        return 1
+                lined_up = 1
+            close_against_others(world, deleverage.waiting(world)[row].account, ticker)
+        if lined_up == 1:
+            deleverage.end_line(world, ticker)
+    go_on(world)
     for row in range(1, count + 1):
         account = deleverage.waiting(world)[row].account
         if cases(world)[account].place != 0 and heaviest(world, account) < 0:
             finish(world, account)
     deleverage.dismiss(world)
+    return 0
 
 
 @kernel

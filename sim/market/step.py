@@ -14,6 +14,7 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
 from offhours.sim.market import (
+    ask,
     backstop,
     bank,
     bars,
@@ -30,14 +31,20 @@ from offhours.sim.market import (
     stops,
 )
 from offhours.sim.market.clock import (
+    ASKING,
+    BEGINS,
     BUDGET_SPENT,
+    CLOSING,
     ENDED,
     LOG_NEARLY_FULL,
     MINUTE_US,
+    RATES,
     RUNNING,
     clock,
     count_event,
     enter,
+    go_on,
+    pause,
     tick,
 )
 
@@ -62,18 +69,40 @@ def bring(world: World, until_us: int) -> int:
             return LOG_NEARLY_FULL
         enter(world, next_us)
         if clock(world)[0].grid_us == next_us:
-            second(world)
+            if second(world) == 1:
+                return ASKING
         else:
             message = flight.take(world)
             arrive(world, message)
 
 
 @kernel
-def second(world: World) -> None:
-    """Everything that moves on the grid, for the second that begins now."""
+def second(world: World) -> int:
+    """Everything that moves on the grid, for the second that begins now, or goes on (CLOCK-5); 1 where it waits for an answer."""
+    c = clock(world)[0]
+    if c.stage == BEGINS:
+        move_prices(world)
+    elif ask.is_open(world):
+        return 1
+    if c.stage != CLOSING and turn_rates(world) == 1:
+        return 1
+    if liquidation.attend(world) == 1:
+        return 1
+    if c.now_us % MINUTE_US == 0:
+        for ticker in range(c.tickers):
+            backstop.unwind(world, ticker)
+            bars.write_bar(world, ticker)
+        if c.now_us % (5 * MINUTE_US) == 0:
+            bars.write_leverage(world)
+    tick(world)
+    return 0
+
+
+@kernel
+def move_prices(world: World) -> None:
+    """Settlements, prices, index and mark, and what funding takes of them; notes whom a mark or an index has reached."""
     c = clock(world)[0]
     now_us = c.now_us
-    minute = now_us % MINUTE_US == 0
     bank.deliver(world)
     if now_us % HOUR_US == 0:
         interest.settle_hour(world)
@@ -91,24 +120,27 @@ def second(world: World) -> None:
         )
         funding.accrue(world, ticker)
         funding.vote(world, ticker)
-        if minute:
+        if now_us % MINUTE_US == 0:
             funding.sample(world, ticker)
-            if now_us % HOUR_US == 0:
-                funding.turn(world, ticker)
         liquidation.move_marks(world, ticker, before_ticks)
         margin.move_index(world, ticker, before_index_ticks)
-    if now_us % HOUR_US == 0 or (minute and funding.restless(world) == 1):
+
+
+@kernel
+def turn_rates(world: World) -> int:
+    """At a full hour rates turn, ticker by ticker, and everybody is looked at; 1 where it waits for a rate."""
+    c = clock(world)[0]
+    if c.now_us % HOUR_US == 0:
+        for ticker in range(c.cursor if c.stage == RATES else 0, c.tickers):
+            if funding.turn(world, ticker) == 1:
+                pause(world, RATES, ticker)
+                return 1
+        go_on(world)
+    if c.now_us % HOUR_US == 0 or (c.now_us % MINUTE_US == 0 and funding.restless(world) == 1):
         margin.note_everybody(world)
         lending.turn(world)
         conversion.call_in(world)
-    liquidation.attend(world)
-    if minute:
-        for ticker in range(c.tickers):
-            backstop.unwind(world, ticker)
-            bars.write_bar(world, ticker)
-        if now_us % (5 * MINUTE_US) == 0:
-            bars.write_leverage(world)
-    tick(world)
+    return 0
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from offhours.sim.declare import Accessor, Block
 from offhours.sim.market import (
     accounts,
+    ask,
     backstop,
     bank,
     bars,
@@ -44,6 +45,8 @@ MARKET = Block(
     clock.clock,
     clock.phases,
     clock.logs,
+    ask.asked,
+    ask.questions,
     accounts.accounts,
     accounts.balances,
     accounts.flows,
@@ -115,6 +118,7 @@ MARKET = Block(
     deleverage.waiting,
     deleverage.lines,
     deleverage.quotas,
+    deleverage.candidates,
     deleverage.owed,
     liquidation.liquidation_rules,
     liquidation.cases,
@@ -165,6 +169,7 @@ class Size(NamedTuple):
     halts: int = 1
     collateral: int = 0
     moves: int = 1
+    asks: int = 0
 
 
 def row_counts(size: Size) -> dict[Accessor, int]:
@@ -174,6 +179,8 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         clock.clock: 1,
         clock.phases: size.phases,
         clock.logs: clock.LOGS,
+        ask.asked: 1 + t,
+        ask.questions: 1,
         accounts.accounts: a,
         accounts.balances: a * (2 + 2 * t),
         accounts.flows: size.groups * accounts.FLOWS,
@@ -246,6 +253,8 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         deleverage.waiting: a + 1,
         deleverage.lines: 1,
         deleverage.quotas: a,
+        # Candidates are described only where somebody outside is asked about them.
+        deleverage.candidates: a if size.asks else 1,
         deleverage.owed: t,
         liquidation.liquidation_rules: 1,
         liquidation.cases: a,

@@ -15,6 +15,7 @@ from offhours.sim import simulation
 from offhours.sim.declare import Accessor, Knob, spec_of
 from offhours.sim.market import (
     accounts,
+    ask,
     backstop,
     bank,
     book,
@@ -103,6 +104,7 @@ def default_rules(tickers: int, tiers: Sequence[tuple[int, int, int]] = FLAT) ->
         schedule["from_uusd"][row], schedule["initial_ppb"][row], schedule["maintenance_ppb"][row] = start, initial, maintenance  # fmt: skip
     rules[margin.tiers] = np.tile(schedule, tickers)
     rules[waterfall.places] = stage_list((waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT))
+    rules[ask.asked] = np.zeros(1 + tickers, dtype=spec_of(ask.asked).dtype)
     return rules
 
 

@@ -83,7 +83,7 @@ def test_each_venue_ranks_by_its_own_score() -> None:
     shorts = Candidates.of([1], profit=[50], notional=[100], equity=[100])
     assert venue_scores("bitmex", shorts, -1).tolist() == pytest.approx([50 / 150])
     ranked = replace(longs, score=venue_scores("hyperliquid", longs, 1))
-    assert queue(ranked, 1.5).tolist() == [0, 0.5, 1]
+    assert queue(ranked, 1.5).tolist() == [0.5, 1, 0], "who has no profit comes last, whatever his score"
     with pytest.raises(Mistake, match="did you mean bitmex"):
         venue_scores("bitmx", longs, 1)
 

@@ -217,7 +217,7 @@ def test_each_knob_of_the_market_has_a_meaning_a_basis_and_a_default_in_its_rang
     if kind == "chosen":
         says = ("half" in reason and "twice" in reason) or reason.count("not ") >= 2
         assert says, "a chosen value says why not half and why not twice"
-    if named.name not in (door.CLASS, door.STAGES):
+    if named.name not in door.NAMES:
         given = door.Given(knob.default, door.Origin("default"))
         door.read_knob(knob, given, named.name, door.Instrument("any", 10_000, 10_000))
 

@@ -40,6 +40,7 @@ __all__ = [
     "Spec",
     "World",
     "columns_of",
+    "prefetch",
     "spec_of",
     "table",
     "update_digest",
@@ -151,9 +152,10 @@ def spec_of(accessor: Any) -> Spec[Any]:
 if COMPILED:
     import operator
 
+    from llvmlite import ir
     from numba.core import cgutils, types
     from numba.core.datamodel.models import ArrayModel
-    from numba.extending import lower_builtin, register_model, type_callable
+    from numba.extending import intrinsic, lower_builtin, register_model, type_callable
     from numba.np import numpy_support
     from numba.np.arrayobj import make_array, populate_array
 
@@ -178,6 +180,33 @@ if COMPILED:
             cgutils.do_boundscheck(context, builder, index, builder.extract_value(view.shape, 0), 0)
         place = builder.gep(view.data, [index], inbounds=True)
         return builder.bitcast(place, context.get_value_type(signature.return_type))
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def prefetch(typingctx: Any, rows: Any, index: Any) -> Any:
+        """Ask the processor for the cache lines of a row that is used soon. Nothing changes, whatever the index."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            row = builder.gep(make_array(rows)(context, builder, arguments[0]).data, [arguments[1]])
+            first = builder.ptrtoint(row, context.get_value_type(types.intp))
+            last = builder.add(first, context.get_constant(types.intp, rows.dtype.size - 1))
+            byte, hint = cgutils.voidptr_t, context.get_value_type(types.int32)
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [byte, hint, hint, hint]),
+                "llvm.prefetch.p0",
+            )
+            # For writing, to be kept close, data.
+            hints = [context.get_constant(types.int32, code) for code in (1, 3, 1)]
+            for address in (first, last):
+                builder.call(function, [builder.inttoptr(address, byte), *hints])
+            return context.get_dummy_value()
+
+        return types.none(rows, types.int64), generate
+
+else:
+
+    def prefetch(rows: Rows[Any], index: int) -> None:
+        """Ask the processor for the cache lines of a row that is used soon. Nothing changes, whatever the index."""
 
 
 def _compile_access(rows: Callable[[World], Any], spec: Spec[Any]) -> None:

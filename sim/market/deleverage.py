@@ -42,7 +42,16 @@ from offhours.sim.market.clock import DELEVERAGE_LOG, clock, log_row, logs
 from offhours.sim.market.collateral import net_tokens
 from offhours.sim.market.conversion import sellable
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import equity, equity_share, frozen, gross_notional, note_change, required
+from offhours.sim.market.margin import (
+    AHEAD,
+    equity,
+    equity_share,
+    frozen,
+    gross_notional,
+    note_change,
+    prefetch_account,
+    required,
+)
 from offhours.sim.market.money import nearest
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.positions import positions, proportion
@@ -461,6 +470,7 @@ def close_out(world: World, account: int, ticker: int) -> int:
     while done < of_lots and line.next < line.count:
         place = line.next
         other = ranks(world)[place].account
+        prefetch_account(world, ranks(world)[min(place + AHEAD, line.count - 1)].account)
         most = abs(position_size(world, other, ticker))
         if line.limited == 1:
             most = min(most, quotas(world)[place].lots)

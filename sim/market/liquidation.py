@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel, lowest_bit
-from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.declare import A, Column, Knob, World, prefetch, table
 from offhours.sim.market import backstop, deleverage, insurance, pool, providers
 from offhours.sim.market.accounts import (
     BACKSTOP,
@@ -50,6 +50,7 @@ from offhours.sim.market.conversion import NOTHING_LEFT, SENT, convert, owns_or_
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.margin import (
+    AHEAD,
     arm_all,
     equity,
     equity_share,
@@ -59,6 +60,7 @@ from offhours.sim.market.margin import (
     maintenance,
     note_change,
     notional,
+    prefetch_account,
     required,
     take_change,
     watches,
@@ -66,11 +68,11 @@ from offhours.sim.market.margin import (
 from offhours.sim.market.matching import ACCEPTED, ENGINE, IOC, cancel_all, place, reports
 from offhours.sim.market.money import PPB, nearest, share_down, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
-from offhours.sim.market.orders import BUY, REDUCE_ONLY, SELL
+from offhours.sim.market.orders import BUY, REDUCE_ONLY, SELL, open_orders
 from offhours.sim.market.positions import position_row, proportion
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.ranking import enter, keep, ranks, sort
-from offhours.sim.market.stops import drop_all, fire
+from offhours.sim.market.stops import drop_all, fire, stop_lists
 from offhours.sim.market.triggers import NO_NODE, cross, take_hit
 from offhours.sim.market.waterfall import (
     ASSIGNED,
@@ -311,10 +313,29 @@ def look_and_attempt(world: World) -> None:
         count += 1
         account = take_change(world)
     for place_in_line in range(count):
+        prefetch_look(world, ranks(world)[min(place_in_line + AHEAD, count - 1)].account)
         look(world, ranks(world)[place_in_line].account)
     count = order_cases(world)
     for place_in_line in range(count):
+        prefetch_case(world, ranks(world)[min(place_in_line + AHEAD, count - 1)].account)
         attempt(world, ranks(world)[place_in_line].account)
+
+
+@kernel
+def prefetch_look(world: World, account: int) -> None:
+    """Ask for what a look at an account needs, should it open a case."""
+    prefetch_case(world, account)
+    prefetch(stop_lists(world), account)
+    t = clock(world)[0].tickers
+    for row in range(2 * account * t, 2 * account * t + 2 * t):
+        prefetch(open_orders(world), row)
+
+
+@kernel
+def prefetch_case(world: World, account: int) -> None:
+    """Ask for what an attempt needs."""
+    prefetch(cases(world), account)
+    prefetch_account(world, account)
 
 
 @kernel
@@ -324,6 +345,7 @@ def order_cases(world: World) -> int:
     c = clock(world)[0]
     for i in range(count):
         account = open_cases(world)[i + 1].account
+        prefetch_account(world, open_cases(world)[min(i + 1 + AHEAD, count)].account)
         key = float(equity(world, account)) / float(max(1, required(world, account)))
         enter(world, i, account, 0, key, tie_order(c.seed, c.now_us, accounts(world)[account].who))
     sort(world, count)
@@ -574,6 +596,7 @@ def close_waiting(world: World) -> int:
             continue
         lined_up = 0
         for row in range(1, count + 1):
+            prefetch_case(world, deleverage.waiting(world)[min(row + AHEAD, count)].account)
             if not deleverage.waits(world, row, ticker, side):
                 continue
             if lined_up == 0:
@@ -592,6 +615,8 @@ def close_waiting(world: World) -> int:
     go_on(world)
     for row in range(1, count + 1):
         account = deleverage.waiting(world)[row].account
+        prefetch_case(world, deleverage.waiting(world)[min(row + AHEAD, count)].account)
+        prefetch(cases(world), open_cases(world)[max(open_cases(world)[0].account - AHEAD, 1)].account)
         if cases(world)[account].place != 0 and heaviest(world, account) < 0:
             finish(world, account)
     deleverage.dismiss(world)

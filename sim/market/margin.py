@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from offhours.sim.compile import kernel, lowest_bit
-from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.declare import A, Column, Knob, World, prefetch, table
 from offhours.sim.market import collateral
 from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balance_row, balances, transfer
 from offhours.sim.market.book import books
 from offhours.sim.market.clock import SECOND_US, clock
-from offhours.sim.market.funding import owed, payable_to_hour
+from offhours.sim.market.funding import accruals, owed, payable_to_hour
 from offhours.sim.market.money import PPB, nearest, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, open_orders
@@ -35,6 +35,8 @@ AMPLE = 3
 where tiers are marginal: no rate exceeds the whole notional."""
 ROUNDINGS = 16
 """Micro-dollars that rounded tiers may add to that."""
+AHEAD = 8
+"""Accounts in a row that are asked for before they are needed: memory answers as many requests at once."""
 TIERS = 8
 NO_TIER = 1 << 62
 MARGINAL, WHOLE = 0, 1
@@ -351,6 +353,19 @@ def move(world: World, source: int, target: int, dollars: int) -> int:
 
 
 @kernel
+def prefetch_account(world: World, account: int) -> None:
+    """Ask for what equity and requirements of an account are reckoned from, some time before they are."""
+    prefetch(watches(world), account)
+    prefetch(reckoned(world), account)
+    prefetch(accounts(world), account)
+    prefetch(balances(world), balance_row(world, account, USD))
+    t = clock(world)[0].tickers
+    for row in range(account * t, account * t + t):
+        prefetch(positions(world), row)
+        prefetch(accruals(world), row)
+
+
+@kernel
 def note_holding(world: World, account: int, ticker: int) -> None:
     """Remember that an account may have a position or open orders in a ticker."""
     watches(world)[account].held |= 1 << ticker
@@ -395,6 +410,7 @@ def take_change(world: World) -> int:
         return -1
     changed(world)[0].account = count - 1
     account = changed(world)[count].account
+    prefetch_account(world, changed(world)[max(count - AHEAD, 1)].account)
     w = watches(world)[account]
     w.dirty = 0
     rest = w.held

@@ -309,7 +309,7 @@ def _described(own: Scenario, basis: bool) -> list[str]:
     if own.hypothetical:
         text.append(f"  {own.hypothetical}")
     text += [
-        f"  venue         {venue.title}, rulebook of {venue.effective}",
+        f"  venue         {own.rules.title}, rulebook of {venue.effective}",
         f"  tickers       {', '.join(own.tickers)} (headline {own.headline})",
         f"  regime        {own.regime}; stock hours {own.calendar}{', always open' if own.always_open else ''}",
         f"  starts        {format_new_york(own.start_us)}",
@@ -505,9 +505,7 @@ def check_command(name: Name) -> None:
     own.replays()
     traders = sum(group.count for group in own.groups)
     typer.echo(f"{own.name}: all is well (digest {own.digest})")
-    typer.echo(
-        f"  {', '.join(own.tickers)} at {own.rules.venue.title}, {traders:,} traders in {len(own.groups)} groups"
-    )
+    typer.echo(f"  {', '.join(own.tickers)} at {own.rules.title}, {traders:,} traders in {len(own.groups)} groups")
     typer.echo(f"  measured from {format_new_york(own.measure_from_us)} to {format_new_york(own.end_us)}")
     if own.hypothetical:
         typer.echo(f"  {own.hypothetical}")

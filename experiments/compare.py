@@ -223,7 +223,7 @@ def _fields(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
     for name in ("name", "headline", "regime", "calendar"):
         yield name, getattr(a, name), getattr(b, name)
     yield "tickers", ", ".join(a.tickers), ", ".join(b.tickers)
-    yield "venue", a.rules.venue.title, b.rules.venue.title
+    yield "venue", a.rules.title, b.rules.title
     yield "always_open", units.write(a.always_open, "flag"), units.write(b.always_open, "flag")
     for name in ("start_us", "measure_from_us", "end_us"):
         yield (

@@ -55,7 +55,7 @@ def provenance(run: Run, command: str = "") -> dict[str, Any]:
         "changes": [[name, plain_text(value)] for name, value in scenario.changes],
         "differs_from_venue": [[d.name, d.ticker, d.venue_text, d.text] for d in scenario.differences()],
         "venue": {
-            "title": scenario.rules.venue.title,
+            "title": scenario.rules.title,
             "file": scenario.rules.venue.file,
             "effective": str(scenario.rules.venue.effective),
         },

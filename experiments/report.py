@@ -435,9 +435,9 @@ def _kind(layer: str, source: str, assumed: bool) -> str:
 
 def _basis(run: Run) -> str:
     """How many of the headline's settings rest on what; those that rest on a judgement, one by one."""
-    venue, headline, known = run.scenario.rules.venue, run.scenario.headline, knobs()
+    rules, headline, known = run.scenario.rules, run.scenario.headline, knobs()
     counts, judged = dict.fromkeys(KINDS, 0), []
-    for (ticker, name), setting in run.scenario.rules.settings.items():
+    for (ticker, name), setting in rules.settings.items():
         if ticker != headline:
             continue
         source = setting.origin.source or (known[name].knob.basis if name in known else "")
@@ -448,7 +448,7 @@ def _basis(run: Run) -> str:
     counts_in_words = ", ".join(f"{count} {KINDS[kind]}" for kind, count in counts.items() if count)
     rows = _table(("knob", "value", "why"), judged)
     return (
-        f"<p>Rulebook: {escape(venue.title)}, of {venue.effective}. Of {sum(counts.values())} settings of {escape(headline)}'s "
+        f"<p>Rulebook: {escape(rules.title)}, of {rules.venue.effective}. Of {sum(counts.values())} settings of {escape(headline)}'s "
         f"market, {escape(counts_in_words)}. <code>offhours scenarios {escape(_called(run))} --basis</code> prints the source of "
         f"each, the traders' included.</p><details><summary>The {len(judged)} that rest on a judgement</summary>{rows}</details>"
     )

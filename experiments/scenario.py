@@ -132,6 +132,7 @@ EVERY_TICKER = "all"
 FIELDS = {
     "question": "what the scenario asks, in words",
     "venue": "whose rulebook: a name, or a file of one's own",
+    "spot": "whose spot rulebook the token follows, where not the venue's own: a name, or a file of one's own",
     "tickers": "which tokens have a perp and a token book",
     "headline": "the ticker that figures and summary speak of; the first where none is named",
     "regime": "which table of dollars the run is printed beside: mature or launch",
@@ -412,11 +413,12 @@ class Scenario:
     @property
     def hypothetical(self) -> str:
         """Why this could not have happened, in a sentence: its dates are not those of the rulebook. Else empty."""
-        effective, until = self.rules.venue.effective, self.rules.venue.document.get("until")
         day = new_york_date(self.measure_from_us)
-        if effective <= day and not (isinstance(until, datetime.date) and until < new_york_date(self.end_us)):
-            return ""
-        return f"hypothetical: the rulebook of {self.rules.venue.title} is of {effective}, the scenario of {day}"
+        for book in filter(None, (self.rules.venue, self.rules.spot)):
+            until = book.document.get("until")
+            if book.effective > day or (isinstance(until, datetime.date) and until < new_york_date(self.end_us)):
+                return f"hypothetical: the rulebook of {book.title} is of {book.effective}, the scenario of {day}"
+        return ""
 
     def hours(self) -> np.ndarray[Any, Any]:
         """The phases of the week from start to end, as rows of the clock's table."""
@@ -1022,11 +1024,12 @@ class _Reader:
         tables = {key: value for key, value in self.document.items() if key in sections}
         known = tickers()
         layer: Layer = read_layer(tables, "scenario", self.file, known)
-        venue = self.text("venue")
-        if venue.endswith(".toml"):
-            venue = str(self.folder / venue)
-        own_classes = read_classes(self.document, self.file)
-        return resolve(venue, used, layer, set_layer(rule_changes, known), classes=own_classes, assets=read_asset)
+        venue, spot = (
+            str(self.folder / name) if name.endswith(".toml") else name
+            for name in (self.text("venue"), self.text("spot", ""))
+        )
+        classes, changes = read_classes(self.document, self.file), set_layer(rule_changes, known)
+        return resolve(venue, used, layer, changes, spot=spot or None, classes=classes, assets=read_asset)
 
     def programs(self, rules: Rules) -> dict[tuple[str, str], Program]:
         """The functions of one's own that the rules name: from the table `policies`, else from the files."""

@@ -26,6 +26,7 @@ Margin classes are tables of tiers, named in the venue's or the scenario's file 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import difflib
 import hashlib
@@ -385,6 +386,17 @@ def runs(venue: Venue) -> bool:
     return str(venue.document.get("kind", "perp")) == "perp"
 
 
+def read_spot(spot: Venue, tickers: Iterable[str], sections: Mapping[str, Section] = SECTIONS) -> Layer:
+    """What a spot rulebook says of the token and its issuer; :class:`Mistake` where it is one of perps."""
+    kind = str(spot.document.get("kind", "perp"))
+    if kind != "spot":
+        there_are = ", ".join(n for n in venues() if read_venue(n).document.get("kind") == "spot")
+        raise Mistake(
+            spot.file, "kind", kind, f"is no spot rulebook, which the token could follow; there are {there_are}"
+        )
+    return read_layer(spot.document, "venue", spot.file, tickers, sections=sections)
+
+
 def read_asset(ticker: str) -> dict[str, Any]:
     """A ticker's own file."""
     return read_toml((_folder("assets") / f"{ticker}.toml").read_text("utf-8"), f"{ticker}.toml")
@@ -505,6 +517,13 @@ class Rules:
     sections: Mapping[str, Section] = field(repr=False)
     arrays: Mapping[Accessor, np.ndarray[Any, Any]] = field(repr=False)
     """The rows of each rules table and of the tier table, read-only."""
+    spot: Venue | None = None
+    """The spot rulebook that the token follows, where it is not the venue's own."""
+
+    @property
+    def title(self) -> str:
+        """Whose rules these are: "Kraken xStocks perps", with whoever else the token follows."""
+        return self.venue.title + (f", tokens by {self.spot.title}" if self.spot else "")
 
     def __getitem__(self, accessor: Accessor) -> np.ndarray[Any, Any]:
         """The rows of one table."""
@@ -549,6 +568,7 @@ def resolve(
     scenario: Layer | None = None,
     changes: Layer | None = None,
     *,
+    spot: Venue | str | None = None,
     classes: Mapping[str, tuple[Tier, ...]] | None = None,
     sections: Mapping[str, Section] = SECTIONS,
     assets: Callable[[str], Mapping[str, Any]] = read_asset,
@@ -556,23 +576,30 @@ def resolve(
 ) -> Rules:
     """The rules of `tickers_used` at a venue under a scenario's layer and this run's changes.
 
-    `classes` are margin classes besides the venue's own. Raises :class:`Mistake`.
+    `classes` are margin classes besides the venue's own; `spot` is a spot rulebook that the token follows in place of the
+    venue's. Raises :class:`Mistake`.
     """
     venue = read_venue(venue) if isinstance(venue, str) else venue
     if not runs(venue):
-        allowed = f"{venue.title} is known by its {venue.document['kind']} only, for the calculator and `venues diff`"
-        raise Mistake(venue.file, "kind", str(venue.document["kind"]), f"no market runs by it: {allowed}")
+        kind, use = str(venue.document["kind"]), "for the calculator and `venues diff`"
+        if kind == "spot":
+            use = f'for the token of a scenario (spot = "{venue.name}") and `venues diff`'
+        allowed = f"{venue.title} is known by its {kind} only, {use}"
+        raise Mistake(venue.file, "kind", str(venue.document["kind"]), f"no market of perps runs by it: {allowed}")
     known_tickers = tuple(all_tickers if all_tickers is not None else tickers())
     for ticker in tickers_used:
         check_ticker(ticker, known_tickers, venue.file, "tickers")
     layers = [read_layer(venue.document, "venue", venue.file, known_tickers, sections=sections)]
+    spot = read_venue(spot) if isinstance(spot, str) else spot
+    if spot is not None:
+        layers[0] |= read_spot(spot, known_tickers, sections)
     asset_layer = Layer()
     for ticker in tickers_used:
         document = assets(ticker)
         asset_layer |= read_layer(document, "asset", f"{ticker}.toml", known_tickers, ticker=ticker, sections=sections)
     layers += [asset_layer, scenario or {}, changes or {}]
     schedule = {"flat": FLAT, "flat20": FLAT20, **read_classes(venue.document, venue.file), **(classes or {})}
-    return _Resolution(venue, tuple(tickers_used), layers, schedule, sections).rules()
+    return dataclasses.replace(_Resolution(venue, tuple(tickers_used), layers, schedule, sections).rules(), spot=spot)
 
 
 class _Resolution:

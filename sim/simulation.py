@@ -33,6 +33,7 @@ from offhours.sim.market import (
     gap,
     halts,
     insurance,
+    issuer,
     lending,
     margin,
     matching,
@@ -316,6 +317,7 @@ def _begin_rooms(simulation: Simulation) -> None:
     orders.begin(world)
     stops.begin(world)
     bank.begin(world)
+    issuer.begin(world)
     first_row = 0
     for lane, (latency_us, room) in enumerate(setup.lanes):
         flight.begin(world, lane, latency_us, first_row, _ring(room))

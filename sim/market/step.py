@@ -22,6 +22,7 @@ from offhours.sim.market import (
     flight,
     funding,
     interest,
+    issuer,
     lending,
     liquidation,
     margin,
@@ -104,6 +105,7 @@ def move_prices(world: World) -> None:
     c = clock(world)[0]
     now_us = c.now_us
     bank.deliver(world)
+    issuer.deliver(world)
     if now_us % HOUR_US == 0:
         interest.settle_hour(world)
     stock.advance(world, now_us)

@@ -237,6 +237,16 @@ def test_controls_are_changes_on_the_same_luck() -> None:
         assert s.control(name) != s
 
 
+def test_a_token_may_follow_a_spot_rulebook() -> None:
+    """`spot` is part of the scenario's file or of --set, stays when the venue changes, and has a digest of its own."""
+    own = build(spot="ftx-2020")
+    assert own.rules.setting("issuer.settlement").text == "3 days"
+    assert own.at_venue("bitmex").rules.title.endswith("tokens by FTX tokenized stocks, 2020 to 2022")
+    assert own.digest != build().digest
+    with pytest.raises(Mistake, match=r"there is no venue 'ftx-2021'.*ftx-2020"):
+        build(spot="ftx-2021")
+
+
 def test_a_scenario_before_its_rulebook_is_hypothetical() -> None:
     assert "the rulebook of Kraken xStocks perps and token spot is of 2026-04-29, the scenario of 2026-03-06" in (
         build().hypothetical

@@ -1,4 +1,4 @@
-"""The issuer (ISS-1 to ISS-4)."""
+"""The issuer (ISS-1 to ISS-4, ISS-6, ISS-7)."""
 
 from __future__ import annotations
 
@@ -102,3 +102,65 @@ def test_tokens_outstanding_are_the_shares_in_custody() -> None:
         issuer.redeem(sim.world, ANN, 0, redeemed * SHARE, 100.0)
         assert -usd(sim, accounts.ISSUER, TOKEN) == usd(sim, accounts.CUSTODIAN, STOCK) > 0
         assert sim.audit() == []
+
+
+def slow(days: int = 2) -> Simulation:
+    """Ann, who mints, and Bob, who redeems, where everything takes `days`."""
+    sim = rich()
+    sim.memory[issuer.issuer_rules][0]["settlement_us"] = days * 24 * HOUR
+    sim.endow(BOB, accounts.BROKER_USD, 10 * DOLLAR)
+    return sim
+
+
+def test_what_takes_two_days_arrives_after_two_days() -> None:
+    """ISS-6, ISS-4: until then neither has it, and tokens outstanding are still the shares in custody."""
+    sim = slow()
+    begin_us = sim.now_us
+    assert issuer.mint(sim.world, ANN, 0, 6 * SHARE, 100.0) == matching.ACCEPTED
+    assert issuer.redeem(sim.world, BOB, 0, 4 * SHARE, 100.0) == matching.ACCEPTED
+    for until_us, minted, redeemed in ((48 * HOUR - MINUTE, 0, 0), (48 * HOUR, 6, 4)):
+        sim.advance(begin_us + until_us)
+        assert (usd(sim, ANN, STOCK), usd(sim, ANN, TOKEN)) == (4 * SHARE, minted * SHARE)
+        assert (usd(sim, BOB, TOKEN), usd(sim, BOB, STOCK)) == (6 * SHARE, redeemed * SHARE)
+        assert usd(sim, accounts.CUSTODIAN, TOKEN) == (4 - redeemed) * SHARE
+        assert (
+            usd(sim, accounts.CUSTODIAN, STOCK) == -usd(sim, accounts.ISSUER, TOKEN) == (10 + minted - redeemed) * SHARE
+        )
+        assert sim.audit() == []
+    assert sim.memory[issuer.settlings][0]["due_us"] == issuer.NEVER
+
+
+def test_each_delivery_has_its_own_time() -> None:
+    """ISS-6: what was handed in an hour later arrives an hour later, whichever way it goes."""
+    sim = slow(days=1)
+    begin_us = sim.now_us
+    issuer.mint(sim.world, ANN, 0, SHARE, 100.0)
+    sim.advance(begin_us + HOUR)
+    issuer.redeem(sim.world, BOB, 0, SHARE, 100.0)
+    issuer.mint(sim.world, ANN, 0, 2 * SHARE, 100.0)
+    seen = []
+    for hours in (24, 25):
+        sim.advance(begin_us + hours * HOUR)
+        seen.append((usd(sim, ANN, TOKEN) // SHARE, usd(sim, BOB, STOCK) // SHARE))
+    assert seen == [(1, 0), (3, 1)]
+
+
+def test_more_than_can_be_on_the_way_is_refused() -> None:
+    """ISS-6: the refusal has a code, costs no fee and moves nothing."""
+    sim = slow()
+    sim.endow(ANN, STOCK, 100 * SHARE)
+    room = len(sim.memory[issuer.settlings]) - 1
+    for _ in range(room):
+        assert issuer.mint(sim.world, ANN, 0, SHARE, 1.0) == matching.ACCEPTED
+    before = usd(sim, ANN, accounts.BROKER_USD), usd(sim, ANN, STOCK)
+    assert before[1] >= SHARE
+    assert issuer.mint(sim.world, ANN, 0, SHARE, 1.0) == matching.QUEUE_FULL
+    assert (usd(sim, ANN, accounts.BROKER_USD), usd(sim, ANN, STOCK)) == before
+
+
+def test_tokens_that_are_not_convertible_are_neither_minted_nor_redeemed() -> None:
+    """ISS-7."""
+    sim = slow()
+    sim.memory[issuer.issuer_rules][0]["converts"] = 0
+    assert issuer.mint(sim.world, ANN, 0, SHARE, 100.0) == matching.MARKET_CLOSED
+    assert issuer.redeem(sim.world, BOB, 0, SHARE, 100.0) == matching.MARKET_CLOSED

@@ -72,13 +72,42 @@ def test_a_rulebook_of_perps_is_read_for_every_ticker(name: str) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_market_runs_by_formulas_or_spot_alone(name: str) -> None:
-    with pytest.raises(Mistake, match="no market runs by it") as caught:
+    with pytest.raises(Mistake, match="no market of perps runs by it") as caught:
         rules.resolve(name, ["TSLAx"])
     assert str(caught.value).count("\n") == 0
     assert BOOKS[name].document["kind"] in ("formulas", "spot")
     layer = rules.read_layer(BOOKS[name].document, "venue", name, rules.tickers())
     for (_, knob), given in layer.items():
         rules.read_knob(rules.knobs()[knob].knob, given, knob, rules.Instrument("TSLAx", 10_000, 100))
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if BOOKS[name].document["kind"] == "spot"])
+def test_a_token_follows_a_spot_rulebook(name: str) -> None:
+    """Token and issuer are the spot rulebook's, the perp stays the venue's, and neither is a difference from the venue."""
+    alone, both = rules.resolve("kraken", ["TSLAx"]), rules.resolve("kraken", ["TSLAx"], spot=name)
+    said = rules.read_layer(BOOKS[name].document, "venue", name, rules.tickers())
+    assert {knob for _, knob in said} >= {"token.session.hours", "token.fees.taker"}
+    for _, knob in both.settings:
+        own = said.get(("", knob))
+        if own is None:
+            assert both.setting(knob).value == alone.setting(knob).value
+        else:
+            assert knob.partition(".")[0] in ("token", "issuer")
+            assert both.setting(knob).origin == own.origin
+    assert both.differences() == alone.differences()
+    assert (alone.spot, alone.title) == (None, "Kraken xStocks perps")
+    assert both.title == f"Kraken xStocks perps, tokens by {BOOKS[name].title}"
+
+
+def test_ftx_delivers_after_days_and_binance_converted_nothing() -> None:
+    """Two to three days at one, none at all at the other."""
+    assert rules.resolve("kraken", ["TSLAx"], spot="ftx-2020").setting("issuer.settlement").text == "3 days"
+    assert rules.resolve("kraken", ["TSLAx"], spot="binance-2021").setting("issuer.converts").text == "no"
+
+
+def test_no_token_follows_a_rulebook_of_perps() -> None:
+    with pytest.raises(Mistake, match=r"no spot rulebook.*there are binance-2021, bybit-spot, ftx-2020, kraken-spot"):
+        rules.resolve("kraken", ["TSLAx"], spot="bitmex")
 
 
 @pytest.mark.parametrize("name", BOOKS)

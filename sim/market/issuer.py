@@ -49,7 +49,7 @@ class IssuerRules:
     fee_ppb: A[int, Knob("0.1 %", "ppb", "0 %", "10 %", "fee of minting and redeeming, share of the stock's value", basis="chosen: the fee for xStocks was not found; not half, because redemption of comparable tokens costs far more in stress; not twice, because token books track the stock within 10 bp in open hours")]  # fmt: skip
     size_min_ushares: A[int, Knob("1", "ushares", "0.000001", "1000000", "smallest mint or redemption, shares", basis="chosen: the minimum for xStocks was not found; one share; neither half nor twice changes what a participant does with hundreds")]  # fmt: skip
     settlement_us: A[int, Knob("0 s", "us", "0 s", "10 days", "time from a mint or redemption to its delivery", basis="rule: Kraken support, xStocks FAQ, as of 2026: instant or near-instant, by smart contract")]  # fmt: skip
-    converts: A[int, Knob("yes", "flag", "no", "yes", "whether tokens are made of shares and turned back into them", basis="rule: xStocks are minted and redeemed one for one against shares in custody (issuer's EU prospectus)")]  # fmt: skip
+    converts: A[int, Knob("yes", "flag", "no", "yes", "whether tokens are made of shares and turned back into them", basis="rule: xStocks are minted and redeemed one for one against shares in custody; issuer's EU prospectus, as of 2025")]  # fmt: skip
 
 
 class Issued:

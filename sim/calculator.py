@@ -37,6 +37,8 @@ __all__ = [
 
 # Values ---------------------------------------------------------------------------------------------------------------
 
+_WORDS = {"marginal": 0, "whole": 1, "size-linear": 1, "alike": 0, "rising": 1, "new positions": 0, "all": 1}
+"""Choices of a rulebook that a form takes for no and yes."""
 _SIDES = {"long": Fraction(1), "buy": Fraction(1), "short": Fraction(-1), "sell": Fraction(-1)}
 
 
@@ -92,8 +94,8 @@ def _read(given: object, kind: str, name: str) -> Value:
                 raise UnitError(f"'{text}' is not long or short")
             return _SIDES[text.lower()]
         if kind == "flag":
-            if text in ("marginal", "whole"):
-                return Fraction(int(text == "whole"))
+            if text in _WORDS:
+                return Fraction(_WORDS[text])
             return Fraction(int(units.read(text, "flag")))
         return units.read_exact(text, kind)
     except UnitError as error:
@@ -419,6 +421,11 @@ _BY_KNOB = {
     "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit", "offset": "drift-rate"}),
 }  # fmt: skip
 """Forms that a knob of the rulebook decides."""
+_IF_USED = {
+    "partial-size": {"perp.liquidation.step_tiers": "tiers", "perp.liquidation.large": "hyperliquid"},
+    "fillable-price": {"perp.liquidation.spread": "dydx"},
+}
+"""Forms of rulebooks in which a knob is not zero."""
 
 
 def _derived(book: rules.Venue, question: str, ticker: str) -> str:
@@ -428,6 +435,13 @@ def _derived(book: rules.Venue, question: str, ticker: str) -> str:
     if question in _BY_KNOB:
         knob, forms = _BY_KNOB[question]
         return forms.get(_resolved(book, ticker).setting(knob).text, "")
+    if question in _IF_USED:
+        resolved = _resolved(book, ticker)
+        for knob, form in _IF_USED[question].items():
+            if resolved.setting(knob).value:
+                return form
+    if question == "insurance-room" and "insurance fund" in _resolved(book, ticker).setting(rules.STAGES).text:
+        return "drawdown"
     return _ALIKE.get(question, "")
 
 

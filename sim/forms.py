@@ -17,7 +17,7 @@ from typing import Any
 
 from offhours.sim import policies
 from offhours.sim.compile import uncompiled
-from offhours.sim.market import deleverage, funding, issuer, liquidation, margin, oracle
+from offhours.sim.market import deleverage, funding, insurance, issuer, liquidation, margin, oracle
 from offhours.sim.rules import Mistake
 
 MICRO = 1_000_000
@@ -50,6 +50,12 @@ MEANINGS: dict[str, str] = {
     "tiers": "tier table: from:initial:maintenance, ...",
     "whole": "yes (or whole) where a tier's rate counts for the whole position",
     "slope": "growth of the rate per unit of size",
+    "closed": "yes while regular trading is closed",
+    "closed_leverage": "largest leverage while it is closed",
+    "closed_add": "added to both rates while it is closed",
+    "all_positions": "yes (or all) where that leverage binds positions too",
+    "down": "how many tiers lower a step goes",
+    "rising": "yes (or rising) where the k-th premium counts k times",
     "maintenance_share": "maintenance margin as a share of what it is compared with",
     "open_interest": "open interest of the market",
     "lower": "open interest at which the scaling begins",
@@ -70,8 +76,10 @@ MEANINGS: dict[str, str] = {
     "tick": "smallest step of price; rounded up to it",
     "tier": "number of the tier, from 1",
     "limits": "largest size of each tier, from the first",
-    "share": "share of the position",
+    "share": "share of the position, or of the fund",
+    "smallest": "smallest step of size",
     "large": "notional above which a liquidation is partial",
+    "level": "highest level of the insurance fund",
     "fee": "liquidation fee rate",
     "adjustment": "bankruptcy adjustment",
     "spread": "spread to maintenance margin ratio",
@@ -196,7 +204,7 @@ EXAMPLES: dict[str, str] = {
     "margin": "2", "contracts": "5000", "notional": "25000", "tiers": "0:5%:2.5%, 10k:10%:5%, 250k:20%:10%",
     "slope": "0.0005 %", "open_interest": "30M", "lower": "20M", "upper": "50M", "slippage": "10 %", "risk": "15 %",
     "edge": "10000", "rate": "0.01 %", "rate_below": "0.005 %", "threshold": "25 %", "collateral": "2500", "tier": "3",
-    "limits": "100, 500, 1000", "close": "50", "fill": "12000", "fund": "1000000", "delta": "-5000",
+    "limits": "100, 500, 1000", "level": "1000000", "close": "50", "fill": "12000", "fund": "1000000", "delta": "-5000",
     "margin_left": "100", "loss": "350000", "fee_paid": "20", "pool": "1000000", "shortage": "100", "most": "5 %",
     "asset_weight": "0.8", "liability_weight": "1.2", "levels": "10@250, 50@250.10, 500@250.50", "impact": "10000",
     "impact_bid": "249.80", "impact_ask": "250.40", "index": "250", "bids": "10@249.90, 500@249.50",
@@ -286,6 +294,18 @@ def _form(question: str, name: str, source: str, inputs: str, *steps: Step, **kn
 # Margin ---------------------------------------------------------------------------------------------------------------
 
 
+PPB = 10**9
+
+
+def _micro(value: Fraction) -> int:
+    return round(value * MICRO)
+
+
+def _ppb(value: Fraction) -> int:
+    """A share of one in whole billionths, as the market keeps it: the nearest."""
+    return math.floor(value * PPB + Fraction(1, 2))
+
+
 def _up(value: Fraction) -> Fraction:
     """Rounded up to a millionth of a dollar."""
     return Fraction(math.ceil(value * MICRO), MICRO)
@@ -321,17 +341,51 @@ def _part(below: Fraction, notional: Fraction, edge: Fraction, rate: Fraction, w
 _NOTIONAL = _step("notional", "money", "size * price", lambda size, price: size * price)
 
 _question("margin", "initial and maintenance margin of a position")
+
+
+def _graded(
+    tiers: Value, size: Fraction, slope: Fraction, closed: Fraction, closed_leverage: Fraction, closed_add: Fraction,
+    all_positions: Fraction, open_interest: Fraction, lower: Fraction, upper: Fraction,
+) -> Value:  # fmt: skip
+    """A tier table as the market has it at such an hour, open interest and size (MARG-7 to MARG-9)."""
+    by_hour, by_interest, up = (uncompiled(f) for f in (margin.closed_ppb, margin.crowded_ppb, margin.rounded_up))
+    least = int(closed_leverage * 1000)
+
+    def rate(ppb: int, kind: int) -> Fraction:
+        if closed:
+            binds = kind == 1 or all_positions == 1
+            ppb = by_hour(ppb, least if binds else 0, _ppb(closed_add))
+        if kind == 1 and upper > lower:
+            ppb = by_interest(
+                ppb, *(_micro(amount) for amount in (min(max(open_interest, lower), upper), lower, upper))
+            )
+        return Fraction(up(uncompiled(margin.size_linear_rate)(ppb, slope * PPB, size)), PPB)
+
+    return tuple((edge, rate(_ppb(initial), 1), rate(_ppb(kept), 2)) for edge, initial, kept in tiers)
+
+
+_GRADES = "slope rate = 0; closed flag = no; closed_leverage leverage = 150x; closed_add rate = 0; all_positions flag = no; open_interest money = 0; lower money = 0; upper money = 0"
+_GRADE_KNOBS = {
+    "slope": "perp.margin.slope", "closed_leverage": "perp.margin.closed_leverage", "closed_add": "perp.margin.closed_add",
+    "all_positions": "perp.margin.closed_for", "lower": "perp.margin.crowded_from", "upper": "perp.margin.crowded_to",
+}  # fmt: skip
+_GRADED = _step(
+    "rates", "tier*",
+    "look up: the tiers; while closed at least 1 / closed_leverage (maintenance too where it binds all) plus closed_add; initial + (1 - initial) x the place of open_interest between lower and upper; plus slope x size",
+    _graded, "tiers size slope closed closed_leverage closed_add all_positions open_interest lower upper",
+)  # fmt: skip
 _form(
-    "margin", "tiers", "Kraken, multi-collateral margin schedules; MARG-2", "size size; price price; tiers tier*; whole flag = no",
+    "margin", "tiers", "Kraken, multi-collateral margin schedules; MARG-2, MARG-7 to MARG-9", "size size; price price; tiers tier*; whole flag = no; " + _GRADES,
     _NOTIONAL,
-    _step("edge", "money", "look up: where the tier of the notional begins", _at(0), "tiers notional"),
-    _step("initial_rate", "rate", "look up: initial margin rate of that tier", _at(1), "tiers notional"),
-    _step("maintenance_rate", "rate", "look up: maintenance margin rate of that tier", _at(2), "tiers notional"),
-    _step("initial_below", "money", "look up: initial margin of all tiers below", _below(1), "tiers edge whole"),
-    _step("maintenance_below", "money", "look up: maintenance margin of all tiers below", _below(2), "tiers edge whole"),
+    _GRADED,
+    _step("edge", "money", "look up: where the tier of the notional begins", _at(0), "rates notional"),
+    _step("initial_rate", "rate", "look up: initial margin rate of that tier", _at(1), "rates notional"),
+    _step("maintenance_rate", "rate", "look up: maintenance margin rate of that tier", _at(2), "rates notional"),
+    _step("initial_below", "money", "look up: initial margin of all tiers below", _below(1), "rates edge whole"),
+    _step("maintenance_below", "money", "look up: maintenance margin of all tiers below", _below(2), "rates edge whole"),
     _step("initial_margin", "money", "initial_below + up((notional - edge * (1 - whole)) * initial_rate)", _part, "initial_below notional edge initial_rate whole"),
     _step("maintenance_margin", "money", "maintenance_below + up((notional - edge * (1 - whole)) * maintenance_rate)", _part, "maintenance_below notional edge maintenance_rate whole"),
-    tiers="tiers", whole="perp.margin.form",
+    tiers="tiers", whole="perp.margin.form", **_GRADE_KNOBS,
 )  # fmt: skip
 _form(
     "margin", "binance", "Binance FAQ: leverage and margin of USD-M futures", "size size; price price; maintenance rate; amount money = 0; leverage leverage",
@@ -430,13 +484,14 @@ def _margin_below(tiers: Value, edge: Fraction, whole: Fraction) -> Fraction:
 
 
 _form(
-    "liquidation-price", "tiers", "Kraken, multi-collateral margin schedules; MARG-1, MARG-2", "side side; size size = 1; entry price; leverage leverage; added money = 0; tiers tier*; whole flag = no",
+    "liquidation-price", "tiers", "Kraken, multi-collateral margin schedules; MARG-1, MARG-2", "side side; size size = 1; entry price; leverage leverage; added money = 0; tiers tier*; whole flag = no; " + _GRADES,
     _step("equity", "money", "size * entry / leverage + added", lambda size, entry, leverage, added: size * entry / leverage + added),
-    _step("edge", "money", "look up: where the tier begins in which the price lies", _tier_there(0), "side size entry equity tiers whole"),
-    _step("rate", "rate", "look up: maintenance margin rate of that tier", _tier_there(2), "side size entry equity tiers whole"),
-    _step("below", "money", "look up: maintenance margin of all tiers below it", _margin_below, "tiers edge whole"),
-    _step("price", "price", "max(edge / size * (1 - side) / 2, (equity - side * size * entry - below + rate * edge * (1 - whole)) / (size * rate - side * size))", _tiered, "side size entry equity tiers whole"),
-    tiers="tiers", whole="perp.margin.form",
+    _GRADED,
+    _step("edge", "money", "look up: where the tier begins in which the price lies", _tier_there(0), "side size entry equity rates whole"),
+    _step("rate", "rate", "look up: maintenance margin rate of that tier", _tier_there(2), "side size entry equity rates whole"),
+    _step("below", "money", "look up: maintenance margin of all tiers below it", _margin_below, "rates edge whole"),
+    _step("price", "price", "max(edge / size * (1 - side) / 2, (equity - side * size * entry - below + rate * edge * (1 - whole)) / (size * rate - side * size))", _tiered, "side size entry equity rates whole"),
+    tiers="tiers", whole="perp.margin.form", **_GRADE_KNOBS,
 )  # fmt: skip
 _form(
     "liquidation-price", "binance", "Binance FAQ: liquidation price of USD-M futures", "side side; wallet money; size size; entry price; maintenance rate; amount money = 0; others_maintenance money = 0; others_pnl money = 0",
@@ -461,7 +516,7 @@ for _name, _source in (
     )  # fmt: skip
 _form(
     "liquidation-price", "deribit", "Deribit: linear perpetuals, margin; where equity is maintenance margin", "equity money; signed_size size; price price; maintenance rate; slope rate",
-    _step("maintenance_rate", "rate", "maintenance + slope * abs(signed_size)", lambda m, s, q: margin.size_linear_rate(m, s, abs(q)), "maintenance slope signed_size"),
+    _step("maintenance_rate", "rate", "maintenance + slope * abs(signed_size)", lambda m, s, q: uncompiled(margin.size_linear_rate)(m, s, abs(q)), "maintenance slope signed_size"),
     _step("price_at", "price", "(equity - signed_size * price) / (abs(signed_size) * maintenance_rate - signed_size)", margin.equity_liquidation_price, "equity signed_size price maintenance_rate"),
 )  # fmt: skip
 for _name, _source in (
@@ -495,8 +550,30 @@ _form(
 
 _question("partial-size", "how much of a position a liquidation closes first")
 _form(
-    "partial-size", "okx", "OKX: partial liquidation by tiers", "size size; tier number; limits size*",
-    _step("closed", "size", "look up: size - limit two tiers lower, all of it in the first two tiers", margin.partial_to_tier, "size tier limits"),
+    "partial-size", "okx", "OKX: partial liquidation by tiers", "size size; tier number; limits size*; down number = 2",
+    _step("part", "size", "look up: size - limit so many tiers lower, all of it where there is none", margin.partial_to_tier, "size tier limits down"),
+)  # fmt: skip
+
+
+def _to_tier(size: Fraction, price: Fraction, tiers: Value, down: Fraction, least: Fraction) -> Fraction:
+    """What takes a position below the edge of a lower tier; nothing where there is none so far down (LIQ-17)."""
+    edges = _edges(tiers)
+    number = margin.tier_of(size * price, edges) - int(down)  # type: ignore[arg-type]
+    if number < 0:
+        return Fraction(0)
+    lots = int(size / least)
+    return (
+        size - least * uncompiled(liquidation.lots_below)(_micro(edges[number + 1]), _micro(price * least))
+        if lots
+        else size
+    )
+
+
+_form(
+    "partial-size", "tiers", "LIQ-17: just below the edge of a lower tier (Bybit, BitMEX: the next); none in the lowest", "size size; price price; tiers tier*; down number = 1; smallest size = 0.01",
+    _NOTIONAL,
+    _step("part", "size", "look up: size - most whole lots whose value is below the edge where the tier above that one begins, 0 in the lowest tiers", _to_tier, "size price tiers down smallest"),
+    tiers="tiers", down="perp.liquidation.step_tiers", smallest="perp.book.lot",
 )  # fmt: skip
 _form(
     "partial-size", "kraken", "Kraken support, Equity Protection Process: 10 % steps", "size size; share rate = 10 %",
@@ -507,6 +584,7 @@ _form(
     "partial-size", "hyperliquid", "Hyperliquid documentation: liquidations; first a fifth above $100,000, then 30 s of rest", "size size; price price; share rate = 20 %; large money = 100000",
     _NOTIONAL,
     _step("closed", "size", "size * share if notional > large else size", lambda size, share, notional, large: size * share if notional > large else size),
+    share="perp.liquidation.step", large="perp.liquidation.large",
 )  # fmt: skip
 
 # Bankruptcy and fillable price ------------------------------------------------------------------------------------------
@@ -532,10 +610,6 @@ def _zero_equity(price: Fraction, share: Fraction, signed_size: Fraction, fees: 
     lots = int(signed_size * scale)
     formula = uncompiled(liquidation.zero_equity_price)
     return Fraction(formula(float(price), float(share * scale), lots, 1, float(fees * 10**9)))
-
-
-def _micro(value: Fraction) -> int:
-    return round(value * MICRO)
 
 
 def _sign(value: Fraction) -> int:
@@ -581,11 +655,12 @@ _form(
 
 _question("fillable-price", "the worst price at which a liquidation order may fill")
 _form(
-    "fillable-price", "dydx", "dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go", _DYDX_ACCOUNT + "; adjustment number = 1; spread rate = 10 %",
+    "fillable-price", "dydx", "dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go", _DYDX_ACCOUNT + "; adjustment rate = 100 %; spread rate = 10 %",
     _COLLATERAL,
     _ALL_MAINTENANCE,
     _step("distressed", "rate", "min(max(adjustment * (1 - collateral / all_maintenance), 0), 1)", liquidation.distress, "collateral all_maintenance adjustment"),
-    _step("price_at", "price", "(signed_size * price - distressed * spread * abs(signed_size) * price * maintenance) / signed_size", lambda q, p, m, spread, d: liquidation.fillable_price(q * p, q, abs(q) * p * m, spread, d), "signed_size price maintenance spread distressed"),
+    _step("price_at", "price", "(signed_size * price - distressed * spread * abs(signed_size) * price * maintenance) / signed_size", lambda q, p, m, spread, d: uncompiled(liquidation.fillable_price)(q * p, q, abs(q) * p * m, spread, d), "signed_size price maintenance spread distressed"),
+    adjustment="perp.liquidation.adjustment", spread="perp.liquidation.spread",
 )  # fmt: skip
 
 # Fees, insurance --------------------------------------------------------------------------------------------------------
@@ -624,6 +699,14 @@ _form(
     _step("moved", "money", "max(0, loss + threshold * pool)", liquidation.beyond_drawdown, "loss pool threshold"),
 )  # fmt: skip
 
+_question("insurance-room", "what an insurance fund may still spend before others pay")
+_form(
+    "insurance-room", "drawdown", "INS-3 to INS-5: a share of its highest level; Bybit: 30 % of 8 h, ends at 25 %; OKX: 30 % of its 8 h peak", "level money; loss money; share rate = 100 %; stop rate = 100 %",
+    _step("stays", "flag", "loss >= up(level * stop)", lambda level, loss, stop: uncompiled(insurance.stays_stopped)(_micro(level), _micro(loss), _ppb(stop))),
+    _step("room", "money", "max(0, down(level * share) - loss)", lambda level, loss, share: Fraction(uncompiled(insurance.room_left)(_micro(level), _micro(loss), _ppb(share)), MICRO)),
+    share="perp.insurance.drawdown", stop="perp.insurance.resume",
+)  # fmt: skip
+
 _question("cover-size", "how much must be closed to cover a margin shortage")
 _form(
     "cover-size", "drift", "drift-labs/protocol-v2, math/liquidation", "shortage money; price price; maintenance rate; rate rate = 0; fund_rate rate = 0; quote_price price = 1",
@@ -635,13 +718,6 @@ _form(
 )  # fmt: skip
 
 # Premium and funding ----------------------------------------------------------------------------------------------------
-
-PPB = 10**9
-
-
-def _ppb(value: Fraction) -> int:
-    """A share of one in whole billionths, as the market keeps it: the nearest."""
-    return math.floor(value * PPB + Fraction(1, 2))
 
 
 def _ppm(value: Value) -> int:
@@ -706,8 +782,14 @@ def oracle_difference(index: Fraction, bid: Fraction, ask: Fraction) -> Fraction
     return Fraction(uncompiled(oracle.impact_difference)(index, bid, ask))
 
 
-def _trimmed(premiums: Value, kept: Fraction) -> Fraction:
-    """FUND-2, first part, as the market has it: whole billionths, the middle share, rounded down."""
+def _averaged(premiums: Value, kept: Fraction, rising: Fraction) -> Fraction:
+    """FUND-2, first part, and FUND-15, as the market has them: whole billionths; the middle share, or by rising weights."""
+    if rising == 1:
+        weight, weights, down = (
+            uncompiled(f) for f in (funding.weight_of, funding.sum_of_weights, funding.toward_zero)
+        )
+        total = sum(weight(k, funding.RISING) * _ppb(premium) for k, premium in enumerate(premiums, 1))
+        return Fraction(down(total, weights(len(premiums), funding.RISING)), PPB)
     ordered = sorted(_ppb(premium) for premium in premiums)
     count = max(1, int(len(ordered) * kept))
     skipped = (len(ordered) - count) // 2
@@ -729,13 +811,13 @@ def _rate(shape: int) -> Callable[..., Fraction]:
 
 _FUNDING_KNOBS = {
     name: f"perp.funding.{name}" for name in ("kept", "interest", "band", "scale", "divisor", "cap")
-}  # fmt: skip
+} | {"rising": "perp.funding.weights"}  # fmt: skip
 _AVERAGE = _step(
     "average",
     "rate",
-    "look up: mean of the middle `kept` share of the premiums, sorted, rounded down to a billionth",
-    _trimmed,
-    "premiums kept",
+    "look up: mean of the middle `kept` share of the premiums, sorted; where weights rise (1 x first + 2 x second + ..) / (1 + 2 + ..); to a billionth",
+    _averaged,
+    "premiums kept rising",
 )
 
 _question("funding-rate", "rate that longs pay (negative: receive) per interval")
@@ -761,7 +843,7 @@ for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
     }[_shape]
     _form(
         "funding-rate", _name, _source,
-        f"premiums rate*; kept rate = {_kept}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor number = {_divisor}; cap rate = {_cap}",
+        f"premiums rate*; kept rate = {_kept}; rising flag = {'yes' if _name in ('binance', 'bybit') else 'no'}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor number = {_divisor}; cap rate = {_cap}",
         _AVERAGE,
         _step("rate", "rate", f"min(max(ppb({_drawn} * scale / divisor), -cap), cap)", _rate(_shape), "average interest band scale divisor cap"),
         **_FUNDING_KNOBS,

@@ -343,6 +343,7 @@ def _begin_rooms(simulation: Simulation) -> None:
         triggers.begin(world, ticker, int(memory[oracle.oracles]["mark_ticks"][ticker]))
         rows = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
         margin.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))
+        margin.begin(world, ticker)
     active = _collateral(setup.rules)
     collateral.begin(world, active)
     if active:
@@ -354,7 +355,8 @@ def _begin_rooms(simulation: Simulation) -> None:
     ):
         if waterfall.has(world, stage):
             simulation.endow(house, accounts.USD, int(memory[capital]["capital_uusd"][0]))
-    insurance.note_level(world)
+    insurance.roll(world)
+    insurance.note_level(world, -1, 0)
 
 
 def _begin_lending(simulation: Simulation) -> None:

@@ -23,6 +23,10 @@ FUND-13 By a knob a rate is made each minute of the premium of that minute and a
 FUND-14 By a knob a person's own rule makes the rate: it is asked where an interval ends with enough samples. What it returns is
         rounded to the nearest billionth and held within the cap. Until then everybody expects what the venue's form would
         make.
+FUND-15 By a knob a premium weighs as many times as its number in the interval, so that the last counts most (Bybit each minute,
+        Binance each 5 s); taken each 5 s without weights all are alike (Hyperliquid).
+FUND-16 By a knob an interval's premium is that of its averages, (mean impact mid - mean index) / mean index, over the seconds
+        that have both (Drift v2: spread of the two time-weighted prices).
 """
 
 from __future__ import annotations
@@ -45,10 +49,13 @@ NO_PREMIUM = -(1 << 62)
 """Stands for a premium that nobody could measure."""
 VOTES = 60
 """Room for the premiums of one minute."""
+FIVE_SECONDS_US = 5 * SECOND_US
+"""Time between two premiums of the venues that sample so."""
 
 PREMIUM_ALONE, CLAMPED, DEAD_BAND, OFFSET = 0, 1, 2, 3
 IMPACT_MID, IMPACT_PRICES = 0, 1
-ONCE_A_MINUTE, MEAN_OF_MINUTE, MEDIAN_OF_MINUTE = 0, 1, 2
+ONCE_A_MINUTE, MEAN_OF_MINUTE, MEDIAN_OF_MINUTE, EACH_FIVE_SECONDS, OF_AVERAGES = 0, 1, 2, 3, 4
+ALIKE, RISING = 0, 1
 ACCRUED, NEXT_END, AT_ONCE, CONTINUOUS = 0, 1, 2, 3
 ON_INDEX, ON_MARK = 0, 1
 STAYS, TO_AN_HOUR, HALVED = 0, 1, 2
@@ -63,7 +70,8 @@ class FundingRules:
     cap_ppb: A[int, Knob("0.25 %", "ppb", "0 %", "100 %", "largest rate per interval, both ways", basis="rule: Kraken funding, read 2026-04-29; observed on SPYx 2025-12-17..2026-04-21 as exact bounds")]  # fmt: skip
     form: A[int, Knob("premium", "choice", "", "", "how an average premium becomes a rate", basis="rule: Kraken funding, read 2026-04-29: pure premium, no interest; each venue names its own", choices=("premium", "clamp", "dead band", "offset"))]  # fmt: skip
     premium: A[int, Knob("impact mid", "choice", "", "", "whose distance from the index the premium is", basis="rule: Kraken funding, read 2026-04-29: premium of the impact mid", choices=("impact mid", "impact prices"))]  # fmt: skip
-    sampling: A[int, Knob("once a minute", "choice", "", "", "what stands for a minute", basis="rule: Kraken funding, read 2026-04-29: 60 samples an hour; dYdX v4 takes the median of a minute's votes, Binance samples each 5 s", choices=("once a minute", "mean of the minute", "median of the minute"))]  # fmt: skip
+    sampling: A[int, Knob("once a minute", "choice", "", "", "what stands for a minute", basis="rule: Kraken funding, read 2026-04-29: 60 samples an hour; dYdX v4 takes the median of a minute's votes, Binance samples each 5 s", choices=("once a minute", "mean of the minute", "median of the minute", "each 5 s", "averages"))]  # fmt: skip
+    weights: A[int, Knob("alike", "choice", "", "", "how much each premium of an interval counts: all alike, or the k-th k times", basis="rule: Kraken funding, read 2026-04-29: the middle ones alike; Bybit help, as of 2026: coefficients 1, 2, .. 480; Binance FAQ: the same each 5 s", choices=("alike", "rising"))]  # fmt: skip
     interest_ppb: A[int, Knob("0 %", "ppb", "-1 %", "1 %", "interest that the form `clamp` draws the premium to, or what the form `offset` adds to it, before the divisor", basis="rule: Kraken funding, read 2026-04-29, has none; 0.01 % per 8 h at Binance, BitMEX and Hyperliquid")]  # fmt: skip
     band_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "band of the forms `clamp` and `dead band`, and the most that the form `offset` counts of a premium", basis="rule: Kraken funding, read 2026-04-29, has none; 0.05 % at Binance, BitMEX and Hyperliquid, 0.025 % at Deribit")]  # fmt: skip
     scale_ppb: A[int, Knob("100 %", "ppb", "0 %", "800 %", "what the rate is multiplied by before its cap", basis="rule: Kraken has none; one half at trade.xyz since 2025-12-19")]  # fmt: skip
@@ -92,6 +100,12 @@ class Funding:
     interval_us: A[int, Column("i8", "us", "length of this interval")]
     votes: A[int, Column("i8", "count", "premiums taken in this minute")]
     answer_ppb: A[int, Column("i8", "ppb", "what a person's own rule has said last, before the cap")]
+    points: A[int, Column("i8", "count", "premiums added up in this interval, where they are not kept to be sorted")]
+    weighted_ppb: A[int, Column("i8", "ppb", "their sum by weight")]
+    mids_usd: A[
+        float, Column("f8", "usd", "sum of the impact mids of this interval's seconds, where averages are compared")
+    ]
+    indices_usd: A[float, Column("f8", "usd", "sum of the indices of the same seconds")]
 
 
 class Sample:
@@ -138,6 +152,11 @@ def check(rules: Any) -> tuple[str, str] | None:
         return "interval_us", "an interval is 1, 2, 4 or 8 hours"
     if rules.samples_min > rules.interval_us // MINUTE_US:
         return "samples_min", "an interval has no more minutes than that"
+    summed = rules.weights == RISING or rules.sampling >= EACH_FIVE_SECONDS
+    if summed and rules.kept_ppb != PPB:
+        return "kept_ppb", "where premiums are added up as they come, all of them count: 100 %"
+    if rules.weights == RISING and rules.sampling == OF_AVERAGES:
+        return "weights", "averages weigh every second alike"
     return None
 
 
@@ -205,6 +224,24 @@ def interval_after(interval_us: int, full_us: int, rate_ppb: int, cap_ppb: int, 
 
 
 @kernel
+def weight_of(number: int, weights: int) -> int:
+    """FUND-15: how many times the premium with this number, from 1, counts."""
+    return number if weights == RISING else 1
+
+
+@kernel
+def sum_of_weights(count: int, weights: int) -> int:
+    """FUND-15: 1 + 2 + .. + count where weights rise, else count."""
+    return count * (count + 1) // 2 if weights == RISING else count
+
+
+@kernel
+def premium_of_averages(price: float, index: float) -> float:
+    """FUND-16: premium of one average over another, a share; sums over the same seconds do as well."""
+    return (price - index) / index
+
+
+@kernel
 def trimmed_mean(world: World, first: int, count: int, kept_ppb: int) -> int:
     """FUND-2, first part: mean of the middle share of `count` samples from row `first`, which are sorted in place. ppb."""
     for i in range(first + 1, first + count):
@@ -243,13 +280,56 @@ def premium_now(world: World, ticker: int) -> int:
 
 @kernel
 def vote(world: World, ticker: int) -> None:
-    """Keep this second's premium where a minute's sample is made of its seconds (FUND-7)."""
-    if funding_rules(world)[ticker].sampling == ONCE_A_MINUTE:
+    """Keep this second's premium where a minute's sample is made of its seconds (FUND-7, FUND-15, FUND-16)."""
+    sampling = funding_rules(world)[ticker].sampling
+    if sampling == ONCE_A_MINUTE:
         return
-    f, premium = fundings(world)[ticker], premium_now(world, ticker)
-    if premium != NO_PREMIUM and f.votes < VOTES:
+    f, o = fundings(world)[ticker], oracles(world)[ticker]
+    if sampling == OF_AVERAGES:
+        if o.impact_usd > 0.0 and o.state != INDEX_MISSING and o.state != ALL_MISSING:
+            f.mids_usd += o.impact_usd
+            f.indices_usd += o.index_usd
+            f.votes = 1
+        return
+    if sampling == EACH_FIVE_SECONDS and clock(world)[0].now_us % FIVE_SECONDS_US != 0:
+        return
+    premium = premium_now(world, ticker)
+    if premium != NO_PREMIUM and sampling == EACH_FIVE_SECONDS:
+        add_up(world, ticker, premium)
+        f.votes = 1
+    elif premium != NO_PREMIUM and f.votes < VOTES:
         votes(world)[ticker * VOTES + f.votes].premium_ppb = premium
         f.votes += 1
+
+
+@kernel
+def add_up(world: World, ticker: int, premium_ppb: int) -> None:
+    """Add a premium to the sum of this interval, by its weight (FUND-15)."""
+    f = fundings(world)[ticker]
+    f.points += 1
+    f.weighted_ppb += weight_of(f.points, funding_rules(world)[ticker].weights) * premium_ppb
+
+
+@kernel
+def average_premium(world: World, ticker: int) -> int:
+    """The premium that stands for the interval that ends: by weight, of averages, or of the middle samples; ppb."""
+    rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
+    if rules.sampling == OF_AVERAGES:
+        return nearest(premium_of_averages(f.mids_usd, f.indices_usd) * PPB)
+    if f.points > 0:
+        return toward_zero(f.weighted_ppb, sum_of_weights(f.points, rules.weights))
+    return trimmed_mean(world, ticker * SAMPLES, f.samples, rules.kept_ppb)
+
+
+@kernel
+def forget(world: World, ticker: int) -> None:
+    """A new interval begins: no premium has been taken in it."""
+    f = fundings(world)[ticker]
+    f.samples = 0
+    f.points = 0
+    f.weighted_ppb = 0
+    f.mids_usd = 0.0
+    f.indices_usd = 0.0
 
 
 @kernel
@@ -263,6 +343,9 @@ def minute_premium(world: World, ticker: int) -> int:
     f.votes = 0
     if count == 0:
         return NO_PREMIUM
+    if sampling >= EACH_FIVE_SECONDS:
+        # Added up already; only that there was one is counted.
+        return oracles(world)[ticker].premium_ppb
     if sampling == MEAN_OF_MINUTE:
         total = 0
         for row in range(first, first + count):
@@ -282,12 +365,14 @@ def minute_premium(world: World, ticker: int) -> int:
 @kernel
 def sample(world: World, ticker: int) -> None:
     """Take this minute's premium (FUND-1)."""
+    rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
     premium = minute_premium(world, ticker)
-    f = fundings(world)[ticker]
     if premium != NO_PREMIUM and f.samples < SAMPLES:
         samples(world)[ticker * SAMPLES + f.samples].premium_ppb = premium
         f.samples += 1
-    if premium != NO_PREMIUM and funding_rules(world)[ticker].payment == CONTINUOUS:
+        if rules.weights == RISING and rules.sampling < EACH_FIVE_SECONDS:
+            add_up(world, ticker, premium)
+    if premium != NO_PREMIUM and rules.payment == CONTINUOUS:
         f.rate_ppb = coming_ppb(world, ticker)
         f.hourly_pusd = hourly_of(world, ticker)
 
@@ -402,16 +487,16 @@ def make_rate(world: World, ticker: int) -> None:
     """Make a rate of the samples of the interval that ends, where there are enough (FUND-2, FUND-3, FUND-8, FUND-9)."""
     rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
     if rules.payment == CONTINUOUS:
-        f.samples = 0
+        forget(world, ticker)
         return
     if is_answered(world, row_of(ticker)):
         f.rate_ppb = held_within(f.answer_ppb, rules.cap_ppb)
         close(world)
     elif enough(world, ticker):
-        average = trimmed_mean(world, ticker * SAMPLES, f.samples, rules.kept_ppb)
+        average = average_premium(world, ticker)
         interest_ppb = toward_zero(rules.interest_ppb * (f.interval_us // HOUR_US), rules.interval_us // HOUR_US)
         f.rate_ppb = rate_of(rules.form, average, interest_ppb, rules.band_ppb, rules.scale_ppb, rules.divisor, rules.cap_ppb)  # fmt: skip
-    f.samples = 0
+    forget(world, ticker)
 
 
 @kernel

@@ -23,6 +23,14 @@ LIQ-13 Insurance fund: the book, as far beyond the zero-equity price as the fund
 LIQ-14 Auto-deleverage and socialised: what is open is closed against the other side, all accounts of an instant together.
 LIQ-15 Who is left without a position and below zero is made good by the backstop, the pool and the fund, in the order of the
        venue's list; what they cannot pay is socialised where the list says so, else bad debt.
+LIQ-16 By knobs only positions above a value go in parts, smaller ones whole; for some time after a part that traded, the rest of
+       the account goes whole, or nothing does (Hyperliquid: a fifth above 100,000 USDC, 30 s).
+LIQ-17 By a knob a step takes a position just below the edge of a lower tier; one of the lowest tiers has no step (Bybit, BitMEX: the
+       next tier down, OKX: two).
+LIQ-18 By a knob no order of the engine goes further from the mark than a share of the maintenance margin that grows with
+       distress, from none at maintenance to all of it at zero equity (dYdX v4: fillable price).
+LIQ-19 By a knob nobody is deleveraged before his equity is below zero; until then the stage before it is tried again, and who is
+       well again is let go at every stage (dYdX v4, Hyperliquid).
 """
 
 from __future__ import annotations
@@ -51,6 +59,7 @@ from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.margin import (
     AHEAD,
+    TIERS,
     arm_all,
     equity,
     equity_share,
@@ -63,6 +72,8 @@ from offhours.sim.market.margin import (
     prefetch_account,
     required,
     take_change,
+    tier_row,
+    tiers,
     watches,
 )
 from offhours.sim.market.matching import ACCEPTED, ENGINE, IOC, cancel_all, place, reports
@@ -95,6 +106,8 @@ from offhours.sim.market.waterfall import (
 
 OPENED, WELL_AGAIN, FINISHED = 1, 2, 3
 EVENTS = ("none", "opened", "well again", "finished")
+REST_WHOLE, REST_NOTHING = 0, 1
+ALWAYS, BELOW_ZERO = 0, 1
 
 
 class LiquidationRules:
@@ -107,6 +120,13 @@ class LiquidationRules:
     escalate_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "equity / maintenance below which steps are skipped", basis="literature: Hyperliquid hands over below two thirds of maintenance; half leaves room for two more steps; not a quarter, because bad debt starts there; twice is the trigger itself")]  # fmt: skip
     attempts_max: A[int, Knob("2", "count", "1", "1000", "steps without a fill before it escalates", basis="chosen: two seconds of an empty book; not one, because a single requote would escalate; not four, because a gap does not wait")]  # fmt: skip
     fee_ppb: A[int, Knob("0.5 %", "ppb", "0 %", "10 %", "liquidation fee, share of the value filled", basis="literature: dYdX v4 default maximum 0.5 %; Kraken's rate was not found")]  # fmt: skip
+    large_uusd: A[int, Knob("$0", "uusd", "$0", "$1B", "value up to which a position is one step", basis="rule: Kraken equity protection process, steps live 2026-03-26: all in steps; Hyperliquid, liquidations, as of 2026: 100,000 USDC")]  # fmt: skip
+    cooldown_us: A[int, Knob("0 s", "us", "0 s", "1h", "time after a step that traded in which the next is another", basis="rule: Kraken equity protection process, steps live 2026-03-26: none stated; Hyperliquid, liquidations, as of 2026: 30 s")]  # fmt: skip
+    cooling: A[int, Knob("whole position", "choice", "", "", "what goes to the book in that time", basis="rule: Hyperliquid, announcement of partial liquidations, 2024: orders for the entire position; others tell it as a pause", choices=("whole position", "nothing"))]  # fmt: skip
+    step_tiers: A[int, Knob("0", "count", "0", "7", "how many tiers down a step takes a position; at 0 it is a share of it", basis="rule: Kraken equity protection process, steps live 2026-03-26: a share; Bybit, liquidation, as of 2026: the next tier; OKX: two tiers")]  # fmt: skip
+    spread_ppb: A[int, Knob("0 %", "ppb", "0 %", "900 %", "furthest price of any order from the mark, share of maintenance margin, for an account without equity; no such limit at 0 %", basis="rule: Kraken equity protection process, steps live 2026-03-26: none; dYdX v4, x/clob, commit 84d4664b: 10 %")]  # fmt: skip
+    adjustment_ppb: A[int, Knob("100 %", "ppb", "0 %", "900 %", "how fast that limit widens as equity falls below maintenance", basis="rule: dYdX v4, x/clob, commit 84d4664b: bankruptcy adjustment of 1")]  # fmt: skip
+    reduce_from: A[int, Knob("always", "choice", "", "", "whether an account may be deleveraged while it has equity", basis="rule: Kraken equity protection process, steps live 2026-03-26: when the stages before are spent; dYdX v4, Hyperliquid: below zero", choices=("always", "below zero"))]  # fmt: skip
     latency_us: A[int, Knob("100 ms", "us", "0 s", "1 min", "time from the decision to the order's arrival", basis="chosen: an engine inside the venue; not half, because it would beat co-located makers; not twice, because two steps would then overlap a mark")]  # fmt: skip
 
 
@@ -119,6 +139,7 @@ class Case:
     place: A[int, Column("i8", "row", "place in the list of cases, plus one; 0 where it has none")]
     ticker: A[int, Column("i8", "ticker", "the one attended last")]
     started_us: A[int, Column("i8", "us", "when the case began")]
+    stepped_us: A[int, Column("i8", "us", "when a step traded last, 0 before the first")]
 
 
 class StepSize:
@@ -234,6 +255,7 @@ def open_case(world: World, account: int) -> None:
     case.pending = 0
     case.ticker = heaviest(world, account)
     case.started_us = clock(world)[0].now_us
+    case.stepped_us = 0
     open_cases(world)[0].account += 1
     case.place = open_cases(world)[0].account
     open_cases(world)[case.place].account = account
@@ -363,7 +385,8 @@ def attempt(world: World, account: int) -> None:
     if needed == 0:
         finish(world, account)
         return
-    if case.stage == STEPS and worth >= share_up(needed, rules.well_ppb):
+    leaves = case.stage == STEPS or rules.reduce_from == BELOW_ZERO
+    if leaves and worth >= share_up(needed, rules.well_ppb):
         note_case(world, account, WELL_AGAIN)
         close_case(world, account)
         return
@@ -372,11 +395,17 @@ def attempt(world: World, account: int) -> None:
         finish(world, account)
         return
     if case.stage == STEPS:
+        if rules.cooling == REST_NOTHING and cooling(world, account):
+            return
         if case.misses >= rules.attempts_max or worth < share_up(needed, rules.escalate_ppb):
             escalate(world, account)
+        elif rules.step_tiers > 0 and lots_to_tier(world, account, ticker) == 0:
+            escalate(world, account)
     elif case.misses >= 1:
-        escalate(world, account)
-    ticker = heaviest(world, account)
+        if rules.reduce_from == BELOW_ZERO and worth >= 0 and stage_after(world, case.stage) == DELEVERAGED:
+            case.misses = 0
+        else:
+            escalate(world, account)
     case.ticker = ticker
     if case.stage == VAULT:
         hand_over(world, account, ticker)
@@ -395,7 +424,7 @@ def attempt(world: World, account: int) -> None:
 def escalate(world: World, account: int) -> None:
     """Go on to the venue's next stage (FALL-1)."""
     case = cases(world)[account]
-    if (case.stage == COVERED or case.stage == FUND) and cover_of(world, case.stage) == 0:
+    if (case.stage == COVERED or case.stage == FUND) and cover_of(world, case.stage, case.ticker) == 0:
         note_exhausted(world, case.stage)
     case.stage = stage_after(world, case.stage)
     case.misses = 0
@@ -417,11 +446,58 @@ def heaviest(world: World, account: int) -> int:
 
 
 @kernel
-def cover_of(world: World, stage: int) -> int:
+def cooling(world: World, account: int) -> int:
+    """1 for some time after a step that traded (LIQ-16)."""
+    stepped_us, cooldown_us = cases(world)[account].stepped_us, liquidation_rules(world)[0].cooldown_us
+    return 1 if stepped_us > 0 and clock(world)[0].now_us - stepped_us < cooldown_us else 0
+
+
+@kernel
+def lots_to_tier(world: World, account: int, ticker: int) -> int:
+    """Lots that take a position just below the edge of a tier further down; 0 where there is none so far down (LIQ-17)."""
+    row = tier_row(world, ticker, notional(world, account, ticker)) - liquidation_rules(world)[0].step_tiers
+    if row < ticker * TIERS:
+        return 0
+    lots = abs(position_size(world, account, ticker))
+    return lots - lots_below(tiers(world)[row + 1].from_uusd, abs(value_at_mark(world, ticker, 1)))
+
+
+@kernel
+def lots_below(edge_uusd: int, lot_uusd: int) -> int:
+    """Most lots whose value is below a tier's edge."""
+    return (edge_uusd - 1) // lot_uusd
+
+
+@kernel
+def step_lots(world: World, account: int, ticker: int) -> int:
+    """Size of a step now (LIQ-3, LIQ-16, LIQ-17)."""
+    rules = liquidation_rules(world)[0]
+    lots = abs(position_size(world, account, ticker))
+    if notional(world, account, ticker) <= rules.large_uusd or cooling(world, account):
+        return lots
+    if rules.step_tiers > 0:
+        return min(lots, max(lots_to_tier(world, account, ticker), book_rules(world)[2 * ticker].size_min_lots))
+    return min(lots, max(1, step_sizes(world)[position_row(world, account, ticker)].lots))
+
+
+@kernel
+def widest(world: World, account: int, ticker: int) -> int:
+    """How far from the mark distress lets an order go, ticks rounded towards the mark (LIQ-18)."""
+    rules, lots = liquidation_rules(world)[0], position_size(world, account, ticker)
+    mine = float(maintenance(world, ticker, notional(world, account, ticker)))
+    how_bad = distress(float(equity(world, account)), float(required(world, account)), rules.adjustment_ppb / PPB)
+    per_tick = float(lots * books(world)[2 * ticker].unit_uusd)
+    value = float(value_at_mark(world, ticker, lots))
+    price = fillable_price(value, per_tick, mine, rules.spread_ppb / PPB, how_bad)
+    return int(abs(oracles(world)[ticker].mark_ticks - price) * 1.000000001)
+
+
+@kernel
+def cover_of(world: World, stage: int, ticker: int) -> int:
     """What the venue's payer would add at a stage to the equity of the account, micro-dollars."""
     if stage == COVERED:
         return pool.money(world)
-    return insurance.money(world) if stage == FUND else 0
+    return insurance.money(world, ticker) if stage == FUND else 0
 
 
 @kernel
@@ -435,7 +511,8 @@ def limit_of(world: World, account: int, ticker: int) -> int:
     """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13); never outside the book's band."""
     stage = cases(world)[account].stage
     lots = position_size(world, account, ticker)
-    limit_ticks = worst_price_ticks(world, account, ticker, cover_of(world, stage) + own_means(world, account, stage))
+    cover_uusd = cover_of(world, stage, ticker) + own_means(world, account, stage)
+    limit_ticks = worst_price_ticks(world, account, ticker, cover_uusd)
     near_ticks, away_ppb = oracles(world)[ticker].mark_ticks, book_rules(world)[2 * ticker].band_ppb
     if stage == STEPS:
         away_ppb = liquidation_rules(world)[0].step_limit_ppb
@@ -445,6 +522,8 @@ def limit_of(world: World, account: int, ticker: int) -> int:
         if best != NO_BID and best != NO_ASK:
             near_ticks = best
     away = share_down(near_ticks, away_ppb)
+    if liquidation_rules(world)[0].spread_ppb > 0:
+        away = min(away, widest(world, account, ticker))
     return max(limit_ticks, near_ticks - away) if lots > 0 else min(limit_ticks, near_ticks + away)
 
 
@@ -455,7 +534,7 @@ def send_order(world: World, account: int, ticker: int) -> None:
     lots = position_size(world, account, ticker)
     size = abs(lots)
     if case.stage == STEPS:
-        size = min(size, max(1, step_sizes(world)[position_row(world, account, ticker)].lots))
+        size = step_lots(world, account, ticker)
     side, limit_ticks = SELL if lots > 0 else BUY, limit_of(world, account, ticker)
     if send(world, ENGINE_LANE, account, 2 * ticker, IOC, side, limit_ticks, size, ENGINE | REDUCE_ONLY, 0) == ACCEPTED:
         case.pending = 1
@@ -489,9 +568,11 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
         if spent > 0:
             means = own_means(world, account, case.stage)
             spent = max(0, spent - proportion(means, filled, abs(held)))
-        missing = settle_beyond(world, account, case.stage, spent)
+        missing = settle_beyond(world, account, ticker, case.stage, spent)
     if case.stage != FUND:
-        charge_fee(world, account, value)
+        charge_fee(world, account, ticker, value)
+    if case.stage == STEPS:
+        case.stepped_us = clock(world)[0].now_us
     if case.stage != WHOLE_POSITION or position_size(world, account, ticker) == 0:
         case.misses = 0
     else:
@@ -502,23 +583,23 @@ def execute(world: World, account: int, book: int, side: int, limit_ticks: int, 
 
 
 @kernel
-def settle_beyond(world: World, account: int, stage: int, spent: int) -> int:
+def settle_beyond(world: World, account: int, ticker: int, stage: int, spent: int) -> int:
     """A close has used so much more (negative: less) than the position's share of equity; returns what was put in for it."""
     if spent > 0:
-        return pool.pay(world, account, spent) if stage == COVERED else insurance.pay(world, account, spent)
+        return pool.pay(world, account, spent) if stage == COVERED else insurance.pay(world, account, ticker, spent)
     if stage == FUND:
-        insurance.keep(world, account, -spent)
+        insurance.keep(world, account, ticker, -spent)
     return 0
 
 
 @kernel
-def charge_fee(world: World, account: int, value: int) -> None:
+def charge_fee(world: World, account: int, ticker: int, value: int) -> None:
     """The liquidation fee on a fill (LIQ-9)."""
     fee = max(0, min(share_down(value, liquidation_rules(world)[0].fee_ppb), equity(world, account)))
     if has(world, COVERED):
         pool.earn(world, account, fee)
     elif has(world, FUND):
-        insurance.earn(world, account, fee)
+        insurance.earn(world, account, ticker, fee)
     elif has(world, VAULT):
         backstop.earn(world, account, fee)
     else:
@@ -658,7 +739,7 @@ def absorb(world: World, account: int, ticker: int) -> int:
         elif stage == COVERED:
             rest -= pool.pay(world, account, rest)
         elif stage == FUND:
-            rest -= insurance.pay(world, account, rest)
+            rest -= insurance.pay(world, account, ticker, rest)
     if rest > 0:
         transfer(world, USD, NOBODY, account, rest, SHORTFALL)
         note_unpaid(world, rest)
@@ -727,11 +808,13 @@ def slice_bankruptcy_quantums(notional_change: int, collateral: int, maintenance
     return -((notional_change * maintenance + collateral * abs(maintenance_change)) // maintenance)
 
 
+@kernel
 def distress(collateral: float, maintenance: float, adjustment: float) -> float:
     """How bankrupt an account is, 0 (at maintenance margin) to 1 (dYdX v4: bankruptcy adjustment)."""
-    return min(max(adjustment * (1 - collateral / maintenance), 0), 1)
+    return min(max(adjustment * (1 - collateral / maintenance), 0 * adjustment), 1 + 0 * adjustment)
 
 
+@kernel
 def fillable_price(notional: float, signed_size: float, maintenance: float, spread: float, distressed: float) -> float:
     """The worst price at which a liquidation order may fill: it widens with distress (dYdX v4).
 

@@ -9,6 +9,10 @@ MARG-5  An account that changed is looked at once, at the next second; then it s
         safe for any joint move of all its tickers (an index, of tokens that count), or one at which a tier for whole positions begins. One that funding
         alone may carry below before the next full hour is looked at each second.
 MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
+MARG-7  By a knob both rates grow with the position itself, rate + slope x shares, at most 100 % (Deribit).
+MARG-8  By knobs initial margin grows with open interest: rate + (1 - rate) x its place in a band, made each second (dYdX v4).
+MARG-9  By knobs margin is larger while regular trading is closed, from some minutes before the close on: a largest leverage of
+        its own, for new positions or for all (Ostium closes what is above it), and a share added to both rates.
 """
 
 from __future__ import annotations
@@ -22,12 +26,12 @@ from offhours.sim.declare import A, Column, Knob, World, prefetch, table
 from offhours.sim.market import collateral
 from offhours.sim.market.accounts import BUCKET, USD, accounts, available, balance_row, balances, transfer
 from offhours.sim.market.book import books
-from offhours.sim.market.clock import SECOND_US, clock
+from offhours.sim.market.clock import HALTED, REGULAR, SECOND_US, clock, phases
 from offhours.sim.market.funding import accruals, owed, payable_to_hour
 from offhours.sim.market.money import PPB, nearest, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, open_orders
-from offhours.sim.market.positions import positions
+from offhours.sim.market.positions import interests, positions
 from offhours.sim.market.triggers import DOWN, UP, arm, cross, disarm, loss_node, tier_node, trigger_nodes
 
 AMPLE = 3
@@ -39,7 +43,8 @@ AHEAD = 8
 """Accounts in a row that are asked for before they are needed: memory answers as many requests at once."""
 TIERS = 8
 NO_TIER = 1 << 62
-MARGINAL, WHOLE = 0, 1
+MARGINAL, WHOLE, SIZE_LINEAR = 0, 1, 2
+NEW_POSITIONS, ALL_POSITIONS = 0, 1
 
 
 class MarginRules:
@@ -47,7 +52,14 @@ class MarginRules:
 
     leverage_max_milli: A[int, Knob("20x", "leverage", "1x", "150x", "largest leverage an account may open with", basis="rule: Kraken xStocks perps, announced 2026-02-24: up to 20x")]  # fmt: skip
     maintenance_ppb: A[int, Knob("50 %", "ppb", "1 %", "100 %", "maintenance margin as a share of initial margin where leverage_max binds", basis="rule: Kraken multi-collateral margin schedules, 2026: maintenance is half of initial")]  # fmt: skip
-    form: A[int, Knob("marginal", "choice", "", "", "whether a tier's rate counts for the part above its edge or for the whole position", basis="chosen: not stated by the venue; marginal has no jump at an edge; neither half nor twice applies to a choice", choices=("marginal", "whole"))]  # fmt: skip
+    form: A[int, Knob("marginal", "choice", "", "", "whether a tier's rate counts for the part above its edge or for the whole position", basis="chosen: not stated by the venue; marginal has no jump at an edge; neither half nor twice applies to a choice", choices=("marginal", "whole", "size-linear"))]  # fmt: skip
+    slope_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "what each share of a position adds to its rates, in the form `size-linear`", basis="rule: Kraken multi-collateral margin schedules, 2026: tiers, no slope; Deribit, linear perpetuals, as of 2026: 0.005 % a BTC, 0.0005 % a SOL")]  # fmt: skip
+    crowded_from_uusd: A[int, Knob("$0", "uusd", "$0", "$1,000B", "open interest from which initial margin grows", basis="rule: Kraken multi-collateral margin schedules, 2026: none; dYdX v4, liquidity tiers at genesis, 2026: $20M to $50M for small caps")]  # fmt: skip
+    crowded_to_uusd: A[int, Knob("$0", "uusd", "$0", "$1,000B", "open interest at which it is 100 %; it never grows where this is not above the other", basis="rule: Kraken multi-collateral margin schedules, 2026: none; dYdX v4, liquidity tiers at genesis, 2026: $20M to $50M for small caps")]  # fmt: skip
+    closed_leverage_milli: A[int, Knob("150x", "leverage", "1x", "150x", "largest leverage while regular trading is closed", basis="rule: Kraken xStocks perps, announced 2026-02-24: the same at every hour; Binance says so of week-ends, 2026; Ostium has an overnight cap")]  # fmt: skip
+    closed_for: A[int, Knob("new positions", "choice", "", "", "whom that leverage binds: orders alone, or also whoever is above it, who is liquidated", basis="chosen: the milder of the two; Ostium closes what is above its overnight cap at 15:45 New York; neither half nor twice applies to a choice", choices=("new positions", "all"))]  # fmt: skip
+    closed_add_ppb: A[int, Knob("0 %", "ppb", "0 %", "100 %", "added to initial and maintenance rates while regular trading is closed", basis="rule: Kraken multi-collateral margin schedules, 2026: the same at every hour")]  # fmt: skip
+    closed_lead_us: A[int, Knob("15 min", "us", "0 s", "6h", "how long before the regular close that begins", basis="literature: Ostium, overnight leverage: 15:45 New York")]  # fmt: skip
 
 
 class Tier:
@@ -58,6 +70,21 @@ class Tier:
     maintenance_ppb: A[int, Column("i8", "ppb", "maintenance margin, share of notional")]
     initial_below_uusd: A[int, Column("i8", "uusd", "initial margin of everything below the tier")]
     maintenance_below_uusd: A[int, Column("i8", "uusd", "maintenance margin of everything below the tier")]
+
+
+class Grade:
+    """One row a ticker: what its tiers follow from at this second, where they move at all (MARG-8, MARG-9)."""
+
+    moves: A[int, Column("i8", "flag", "1 where open interest or the hour changes them")]
+    closed: A[int, Column("i8", "flag", "1 while the rates of closed hours hold")]
+    crowded_uusd: A[int, Column("i8", "uusd", "open interest within the band that they were made for")]
+
+
+class StatedTier:
+    """TIERS rows a ticker: the rates of the venue's table, before open interest and the hour change them."""
+
+    initial_ppb: A[int, Column("i8", "ppb", "initial margin, share of notional")]
+    maintenance_ppb: A[int, Column("i8", "ppb", "maintenance margin, share of notional")]
 
 
 class Watch:
@@ -84,6 +111,8 @@ class Changed:
 
 margin_rules = table(MarginRules)
 tiers = table(Tier)
+grades = table(Grade)
+stated_tiers = table(StatedTier)
 watches = table(Watch)
 reckoned = table(Reckoned)
 changed = table(Changed)
@@ -105,6 +134,103 @@ def prepare(rows: np.ndarray[Any, Any], leverage_max_milli: int, maintenance_ppb
                 upper[f"{kind}_below_uusd"] = below + -(-width * int(lower[f"{kind}_ppb"]) // PPB)
 
 
+def check(rules: Any) -> tuple[str, str] | None:
+    """What is wrong with a row of the rules: its column and a sentence; None where nothing is."""
+    if rules.slope_ppb > 0 and rules.form != SIZE_LINEAR:
+        return "slope_ppb", "only the form 'size-linear' has a slope"
+    if rules.crowded_to_uusd > 0 and rules.crowded_to_uusd <= rules.crowded_from_uusd:
+        return "crowded_to_uusd", "the band of open interest ends above where it begins"
+    return None
+
+
+@kernel
+def begin(world: World, ticker: int) -> None:
+    """Remember the rates of the venue's table, and whether anything changes them."""
+    rules, g = margin_rules(world)[ticker], grades(world)[ticker]
+    for row in range(ticker * TIERS, (ticker + 1) * TIERS):
+        stated_tiers(world)[row].initial_ppb = tiers(world)[row].initial_ppb
+        stated_tiers(world)[row].maintenance_ppb = tiers(world)[row].maintenance_ppb
+    shorter = rules.closed_leverage_milli < rules.leverage_max_milli
+    if rules.crowded_to_uusd > rules.crowded_from_uusd or shorter or rules.closed_add_ppb > 0:
+        g.moves = 1
+        regrade(world, ticker)
+
+
+@kernel
+def closed_hours(world: World, lead_us: int) -> int:
+    """1 from so long before a regular close until the next regular open (MARG-9). A halt lies inside regular hours."""
+    c = clock(world)[0]
+    p = phases(world)[c.phase_row]
+    trading = p.phase == REGULAR or p.phase == HALTED
+    return 0 if trading and c.now_us < p.end_us - lead_us else 1
+
+
+@kernel
+def regrade(world: World, ticker: int) -> None:
+    """Each second, where tiers move: make them anew if open interest or the hour changed (MARG-8, MARG-9)."""
+    g = grades(world)[ticker]
+    if g.moves == 0:
+        return
+    rules = margin_rules(world)[ticker]
+    closed = closed_hours(world, rules.closed_lead_us)
+    interest = abs(value_at_mark(world, ticker, interests(world)[ticker].long_lots))
+    crowded = min(max(interest, rules.crowded_from_uusd), rules.crowded_to_uusd)
+    if closed == g.closed and crowded == g.crowded_uusd:
+        return
+    g.crowded_uusd = crowded
+    for row in range(ticker * TIERS, (ticker + 1) * TIERS):
+        stated, t = stated_tiers(world)[row], tiers(world)[row]
+        t.initial_ppb = stated.initial_ppb
+        t.maintenance_ppb = stated.maintenance_ppb
+        if closed:
+            binds_milli = rules.closed_leverage_milli if rules.closed_for == ALL_POSITIONS else 0
+            t.initial_ppb = closed_ppb(t.initial_ppb, rules.closed_leverage_milli, rules.closed_add_ppb)
+            t.maintenance_ppb = closed_ppb(t.maintenance_ppb, binds_milli, rules.closed_add_ppb)
+        if rules.crowded_to_uusd > rules.crowded_from_uusd:
+            t.initial_ppb = crowded_ppb(t.initial_ppb, crowded, rules.crowded_from_uusd, rules.crowded_to_uusd)
+        if row > ticker * TIERS and t.from_uusd != NO_TIER:
+            lower = tiers(world)[row - 1]
+            width = t.from_uusd - lower.from_uusd
+            t.initial_below_uusd = lower.initial_below_uusd + share_up(width, lower.initial_ppb)
+            t.maintenance_below_uusd = lower.maintenance_below_uusd + share_up(width, lower.maintenance_ppb)
+    if closed != g.closed:
+        g.closed = closed
+        note_everybody(world)
+
+
+@kernel
+def closed_ppb(rate_ppb: int, leverage_milli: int, add_ppb: int) -> int:
+    """A rate while regular trading is closed, ppb: at least 1 / leverage (where one binds: above 0), and a share added (MARG-9)."""
+    least_ppb = -(-PPB * 1000 // leverage_milli) if leverage_milli > 0 else 0
+    return min(PPB, max(rate_ppb, least_ppb) + add_ppb)
+
+
+@kernel
+def crowded_ppb(rate_ppb: int, interest_uusd: int, lower_uusd: int, upper_uusd: int) -> int:
+    """A rate of initial margin as open interest has scaled it, in whole billionths rounded up (MARG-8)."""
+    share = rate_ppb / PPB
+    return rounded_up(
+        open_interest_scaled_rate(share, float(interest_uusd), float(lower_uusd), float(upper_uusd)) * PPB
+    )
+
+
+@kernel
+def rounded_up(rate: float) -> int:
+    """A rate in billionths as a whole number of them, rounded up, but for what a float cannot hold; at most all."""
+    held = min(rate, 1.0e9)
+    down = int(held)
+    return down + 1 if held - down > 1.0e-6 else down
+
+
+@kernel
+def own_rate(world: World, ticker: int, notional_uusd: int, rate_ppb: int) -> int:
+    """A rate that grows with the position itself, ppb rounded up, at most all of it (MARG-7)."""
+    o = oracles(world)[ticker]
+    shares = float(notional_uusd) / (o.mark_ticks * books(world)[2 * ticker].unit_uusd) * o.lot_shares
+    rate = size_linear_rate(float(rate_ppb), float(margin_rules(world)[ticker].slope_ppb), shares)
+    return rounded_up(rate)
+
+
 @kernel
 def tier_row(world: World, ticker: int, notional_uusd: int) -> int:
     """Row of the tier a notional falls into."""
@@ -119,8 +245,9 @@ def tier_row(world: World, ticker: int, notional_uusd: int) -> int:
 def initial(world: World, ticker: int, notional_uusd: int) -> int:
     """Initial margin of a notional, micro-dollars rounded up (MARG-2)."""
     t = tiers(world)[tier_row(world, ticker, notional_uusd)]
-    if margin_rules(world)[ticker].form == WHOLE:
-        return share_up(notional_uusd, t.initial_ppb)
+    form = margin_rules(world)[ticker].form
+    if form != MARGINAL:
+        return share_up(notional_uusd, t.initial_ppb if form == WHOLE else own_rate(world, ticker, notional_uusd, t.initial_ppb))  # fmt: skip
     return t.initial_below_uusd + share_up(notional_uusd - t.from_uusd, t.initial_ppb)
 
 
@@ -128,8 +255,9 @@ def initial(world: World, ticker: int, notional_uusd: int) -> int:
 def maintenance(world: World, ticker: int, notional_uusd: int) -> int:
     """Maintenance margin of a notional, micro-dollars rounded up (MARG-2)."""
     t = tiers(world)[tier_row(world, ticker, notional_uusd)]
-    if margin_rules(world)[ticker].form == WHOLE:
-        return share_up(notional_uusd, t.maintenance_ppb)
+    form = margin_rules(world)[ticker].form
+    if form != MARGINAL:
+        return share_up(notional_uusd, t.maintenance_ppb if form == WHOLE else own_rate(world, ticker, notional_uusd, t.maintenance_ppb))  # fmt: skip
     return t.maintenance_below_uusd + share_up(notional_uusd - t.from_uusd, t.maintenance_ppb)
 
 
@@ -446,7 +574,7 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
         lots = positions(world)[account * t + ticker].size_lots
         if lots != 0:
             exposure += notional(world, account, ticker) * (
-                1.0 + (highest_rate(world, ticker) / PPB if lots < 0 else 0.0)
+                1.0 + (highest_rate(world, account, ticker) / PPB if lots < 0 else 0.0)
             )
             payable += payable_to_hour(world, account, ticker)
     if collateral.active(world):
@@ -469,7 +597,7 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
             arm(world, loss_node(account * t + ticker), ticker, DOWN, mark_ticks - distance)
         elif lots < 0:
             arm(world, loss_node(account * t + ticker), ticker, UP, mark_ticks + distance)
-        if lots != 0 and margin_rules(world)[ticker].form == WHOLE:
+        if lots != 0 and margin_rules(world)[ticker].form != MARGINAL:
             arm_tier(world, account, ticker, abs(lots))
     if collateral.active(world):
         for ticker in range(t):
@@ -521,13 +649,16 @@ def arm_tier(world: World, account: int, ticker: int, lots: int) -> None:
 
 
 @kernel
-def highest_rate(world: World, ticker: int) -> int:
-    """Maintenance rate of the last tier, ppb: no position needs more of what is added to it."""
+def highest_rate(world: World, account: int, ticker: int) -> int:
+    """Maintenance rate of the last tier, ppb: no position needs more of what a rising mark adds to it."""
     row = ticker * TIERS
     last = row + TIERS - 1
     while row < last and tiers(world)[row + 1].from_uusd != NO_TIER:
         row += 1
-    return tiers(world)[row].maintenance_ppb
+    rate_ppb = tiers(world)[row].maintenance_ppb
+    if margin_rules(world)[ticker].form == SIZE_LINEAR:
+        return own_rate(world, ticker, notional(world, account, ticker), rate_ppb)
+    return rate_ppb
 
 
 @kernel
@@ -559,11 +690,13 @@ def margin_less_amount(notional: float, rate: float, amount: float) -> float:
     return notional * rate - amount
 
 
+@kernel
 def size_linear_rate(base_rate: float, slope: float, size: float) -> float:
     """A margin rate that grows with the position itself, in base units (Deribit, linear contracts)."""
     return base_rate + slope * size
 
 
+@kernel
 def open_interest_scaled_rate(base_rate: float, open_interest: float, lower: float, upper: float) -> float:
     """Initial margin rate that rises to 100 % as open interest crosses a band (dYdX v4, liquidity tiers).
 
@@ -571,7 +704,7 @@ def open_interest_scaled_rate(base_rate: float, open_interest: float, lower: flo
     """
     if upper <= lower:
         return base_rate
-    return base_rate + (1 - base_rate) * min(max((open_interest - lower) / (upper - lower), 0), 1)
+    return base_rate + (1 - base_rate) * (min(max(open_interest, lower), upper) - lower) / (upper - lower)
 
 
 def slippage_and_risk_margin(notional: float, slippage: float, risk: float) -> float:
@@ -690,7 +823,7 @@ def tiered_liquidation_price(
     return -1
 
 
-def partial_to_tier(size: float, tier: float, limits: tuple[float, ...]) -> float:
-    """How much a liquidation by tiers closes: down to the limit two tiers lower, all of it in the first two (OKX)."""
-    lower = round(tier) - 2
+def partial_to_tier(size: float, tier: float, limits: tuple[float, ...], down: float) -> float:
+    """How much a liquidation by tiers closes: down to the limit of a tier further down, all of it where there is none (OKX: two)."""
+    lower = round(tier) - round(down)
     return size - limits[lower - 1] if lower >= 1 else size

@@ -126,6 +126,7 @@ def move_prices(world: World) -> None:
             funding.sample(world, ticker)
         liquidation.move_marks(world, ticker, before_ticks)
         margin.move_index(world, ticker, before_index_ticks)
+        margin.regrade(world, ticker)
 
 
 @kernel

@@ -152,7 +152,7 @@ class Market(RuleBasedStateMachine):
         for house, stage in CAPITAL.items():
             if stage in stages and stage != waterfall.VAULT:
                 self.sim.endow(house, accounts.USD, 30 * DOLLAR)
-        insurance.note_level(self.sim.world)
+        insurance.note_level(self.sim.world, -1, 0)
         self.stages, self.cut = (*stages, waterfall.WELL), 0
         self.names: list[int] = []
         self.prices = [100.0] * TICKERS

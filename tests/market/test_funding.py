@@ -1,4 +1,4 @@
-"""Funding (FUND-1 to FUND-13)."""
+"""Funding (FUND-1 to FUND-13, FUND-15, FUND-16)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from offhours.sim.declare import Knob, spec_of
 from offhours.sim.market import accounts, funding, liquidation, margin, matching, oracle
 from offhours.sim.market.money import PPB
+from plain.funding import weighted
 from plain.market import (
     ANN,
     BOB,
@@ -27,6 +28,7 @@ from plain.market import (
     go,
     market,
     perp,
+    put_price,
     usd,
 )
 
@@ -350,8 +352,27 @@ def test_interest_is_of_the_length_of_the_interval() -> None:
 def test_what_is_wrong_with_an_interval_is_said_of_it() -> None:
     """FUND-4: three hours do not divide a day's eight; 61 samples do not fit into an hour."""
     for interval, least, column in ((3, 1, "interval_us"), (1, 61, "samples_min"), (8, 480, None)):
-        wrong = funding.check(SimpleNamespace(interval_us=interval * HOUR, samples_min=least))
+        wrong = funding.check(
+            SimpleNamespace(interval_us=interval * HOUR, samples_min=least, weights=0, sampling=0, kept_ppb=PPB)
+        )
         assert (wrong and wrong[0]) == column
+
+
+@pytest.mark.parametrize(
+    ("weights", "sampling", "kept", "column"),
+    [("rising", "once a minute", PPB // 2, "kept_ppb"), ("alike", "each 5 s", PPB // 2, "kept_ppb"), ("rising", "averages", PPB, "weights"), ("rising", "each 5 s", PPB, None), ("alike", "once a minute", PPB // 2, None)],
+)  # fmt: skip
+def test_premiums_that_are_added_up_cannot_be_sorted(
+    weights: str, sampling: str, kept: int, column: str | None
+) -> None:
+    """FUND-15: no middle share of what was added up as it came."""
+    words = {**choice("weights", weights), **choice("sampling", sampling)}
+    wrong = funding.check(
+        SimpleNamespace(
+            interval_us=HOUR, samples_min=1, kept_ppb=kept, **{name: code for (_, name), code in words.items()}
+        )
+    )
+    assert (wrong and wrong[0]) == column
 
 
 @pytest.mark.parametrize(("premium", "expected"), [(20_408_163, 858_673), (0, 8_333), (-5_000_000, -200_000), (-90_000_000, -1_254_208), (90_000_000, 1_270_875)])  # fmt: skip
@@ -394,3 +415,45 @@ def test_a_rate_that_jumps_within_the_hour_liquidates_in_time() -> None:
         go(sim)
     assert sim.memory[liquidation.cases]["place"][ANN] > 0
     assert 40 * MINUTE < (sim.now_us - FRIDAY_OPEN) - TO_THE_HOUR * 1_000_000 < 50 * MINUTE
+
+
+def over_half_an_hour(weights: str, sampling: str, later: tuple[int, int], price: float = 100.0) -> Simulation:
+    """Half an hour before the full one: 20 minutes with 10 bp of premium, ten with other quotes (and another index)."""
+    knobs = {**choice("weights", weights), **choice("sampling", sampling), (funding.funding_rules, "kept_ppb"): PPB, (funding.funding_rules, "divisor"): 1, (funding.funding_rules, "cap_ppb"): PPB, (funding.funding_rules, "samples_min"): 1}  # fmt: skip
+    sim = quoted(10_000, 10_020, knobs)
+    go(sim, 20 * 60)
+    matching.cancel_all(sim.world, CAT, 0)
+    put_price(sim, price)
+    perp(sim, CAT, BUY, later[0], 1_000)
+    perp(sim, CAT, SELL, later[1], 1_000)
+    go(sim, 10 * 60 - 1)
+    return sim
+
+
+@pytest.mark.parametrize(
+    ("weights", "sampling", "points"),
+    [("rising", "once a minute", 29), ("rising", "mean of the minute", 29), ("rising", "each 5 s", 359), ("alike", "each 5 s", 359)],
+)  # fmt: skip
+def test_later_premiums_weigh_more_where_weights_rise(weights: str, sampling: str, points: int) -> None:
+    """FUND-15: 10 bp until two thirds of the time are over, then 20: by minutes (Bybit) or each 5 s (Binance) the last third has
+    more than half of the weight, each 5 s alike (Hyperliquid) a third of it."""
+    sim = over_half_an_hour(weights, sampling, (10_010, 10_030))
+    assert row(sim)["points"] == points
+    early = points * 2 // 3 + 1
+    go(sim)
+    (event,) = rates(sim)
+    premiums = [1_000_000] * early + [2_000_000] * (points + 1 - early)
+    assert event["rate_ppb"] == weighted(premiums, weights)
+    assert (event["rate_ppb"] > 1_500_000) == (weights == "rising")
+    assert (row(sim)["points"], row(sim)["weighted_ppb"], row(sim)["samples"]) == (0, 0, 0)
+
+
+def test_a_premium_of_averages() -> None:
+    """FUND-16: 20 minutes of mid 100.10 over 100, ten of 104.52 over 104: (1,200 x .10 + 600 x .52) / (1,200 x 100 + 600 x 104)
+    is 23.684 bp; the mean of the premiums would be 23.333."""
+    sim = over_half_an_hour("alike", "averages", (10_442, 10_462), 104.0)
+    go(sim)
+    (event,) = rates(sim)
+    assert event["rate_ppb"] == pytest.approx((1_200 * 0.10 + 600 * 0.52) / (1_200 * 100 + 600 * 104) * 1e9, rel=1e-3)
+    assert (row(sim)["mids_usd"], row(sim)["indices_usd"]) == (0.0, 0.0)
+    assert funding.premium_of_averages(50.0, 49.0) == pytest.approx(1 / 49, rel=1e-15)

@@ -1,6 +1,10 @@
-"""The insurance fund (INS-1 to INS-3, LIQ-13). Ann is long 1,000 lots at $100 on $50; a case goes to the fund at once."""
+"""The insurance fund (INS-1 to INS-5, LIQ-13). Ann is long 1,000 lots at $100 on $50; a case goes to the fund at once."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
 
 from offhours.sim.market import accounts, insurance, waterfall
 from offhours.sim.market.waterfall import DELEVERAGED, FUND
@@ -86,9 +90,73 @@ def test_too_small_a_fund_leaves_it_to_deleveraging_at_the_bankruptcy_price() ->
 def test_it_may_be_told_to_keep_most_of_itself() -> None:
     """INS-3: a drawdown of 1 % of $1,000 leaves $10 to spend; $9 of them are gone, then $1 is left and not $991."""
     sim = insured(1_000, 10_000_000)
-    assert insurance.money(sim.world) == 10 * DOLLAR
-    assert insurance.pay(sim.world, ANN, 9 * DOLLAR) == 9 * DOLLAR
-    assert insurance.money(sim.world) == 1 * DOLLAR
-    assert insurance.pay(sim.world, ANN, 9 * DOLLAR) == 1 * DOLLAR
+    assert insurance.money(sim.world, 0) == 10 * DOLLAR
+    assert insurance.pay(sim.world, ANN, 0, 9 * DOLLAR) == 9 * DOLLAR
+    assert insurance.money(sim.world, 0) == 1 * DOLLAR
+    assert insurance.pay(sim.world, ANN, 0, 9 * DOLLAR) == 1 * DOLLAR
     assert sim.memory[waterfall.payers]["exhausted_us"][FUND] == sim.now_us
     assert sim.memory[insurance.insurance_funds]["drawdown_uusd"][0] == 10 * DOLLAR
+
+
+def looking_back(loss_of: int, **numbers: int) -> Simulation:
+    """A fund of $1,000,000 that may lose 30 % within 96 s, and two tickers."""
+    given = {"capital_uusd": 10**6 * DOLLAR, "drawdown_ppb": 300_000_000, "window_us": 96_000_000, "loss_of": loss_of}
+    knobs = {(insurance.insurance_rules, name): value for name, value in {**given, **numbers}.items()}
+    sim = market(people=2, dollars=10**6, tickers=2, knobs={**NO_FEES, **knobs}, stages=(FUND, DELEVERAGED))
+    go(sim)
+    return sim
+
+
+def test_a_fund_that_fell_thirty_percent_in_the_window_waits_for_the_window_to_pass() -> None:
+    """INS-4: OKX: 30 % from the peak of the last hours. $300,000 are paid of 350,000; when the peak has left the window, 30 % of
+    the 700,000 that are left may go."""
+    sim = looking_back(insurance.WHOLE_FUND)
+    assert insurance.pay(sim.world, ANN, 0, 350_000 * DOLLAR) == 300_000 * DOLLAR
+    assert insurance.money(sim.world, 0) == insurance.money(sim.world, 1) == 0
+    go(sim, 94)
+    assert insurance.money(sim.world, 0) == 0
+    go(sim, 3)
+    assert insurance.money(sim.world, 1) == 210_000 * DOLLAR
+    assert sim.memory[insurance.insurance_funds]["peak_uusd"][0] == 10**6 * DOLLAR
+
+
+def test_a_tickers_own_loss_leaves_the_fund_to_the_others() -> None:
+    """INS-4: Bybit, ADL page, example 1 (V-I17): a pool of 1M, one symbol loses 350k: the 50k beyond 30 % are its counterparties'.
+    Another symbol has its own 30 %."""
+    sim = looking_back(insurance.EACH_TICKER)
+    assert insurance.pay(sim.world, ANN, 0, 350_000 * DOLLAR) == 300_000 * DOLLAR
+    assert insurance.money(sim.world, 0) == 0
+    assert insurance.money(sim.world, 1) == 300_000 * DOLLAR
+    go(sim, 97)
+    assert insurance.money(sim.world, 0) == 210_000 * DOLLAR
+
+
+@pytest.mark.parametrize("loss_of", [insurance.WHOLE_FUND, insurance.EACH_TICKER])
+def test_a_fund_that_stopped_pays_again_below_a_smaller_loss(loss_of: int) -> None:
+    """INS-5: Bybit (V-I17): begins at 30 %, ends above -25 %: at a loss of 260,000 it still pays nothing, at 249,000 it pays the
+    51,000 up to 30 %; without the rule it would have paid 40,000 at 260,000."""
+    for resume, first in ((250_000_000, 0), (10**9, 40_000)):
+        sim = looking_back(loss_of, resume_ppb=resume)
+        insurance.pay(sim.world, ANN, 0, 300_000 * DOLLAR)
+        assert insurance.money(sim.world, 0) == 0
+        insurance.keep(sim.world, ANN, 0, 40_000 * DOLLAR)
+        assert insurance.money(sim.world, 0) == first * DOLLAR
+        insurance.earn(sim.world, ANN, 0, 11_000 * DOLLAR)
+        assert insurance.money(sim.world, 0) == 51_000 * DOLLAR
+
+
+def test_what_a_drawdown_leaves() -> None:
+    """INS-3, INS-4, INS-5: the formulas."""
+    assert insurance.room_left(1_000, 100, 300_000_000) == 200
+    assert insurance.room_left(1_000, 400, 300_000_000) == 0
+    assert (insurance.stays_stopped(1_000, 250, 250_000_000), insurance.stays_stopped(1_000, 249, 250_000_000)) == (
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize(("window", "loss_of", "wrong"), [(0, 1, True), (0, 0, False), (1_000_000, 0, True), (96_000_000, 1, False)])  # fmt: skip
+def test_what_is_wrong_with_a_window_is_said_of_it(window: int, loss_of: int, wrong: bool) -> None:
+    """INS-4: a ticker's loss needs a time over which it counts; the shortest is 96 s."""
+    found = insurance.check(SimpleNamespace(window_us=window, loss_of=loss_of))
+    assert (found is not None and found[0] == "window_us") == wrong

@@ -39,6 +39,12 @@ def of_a_minute(word: str, premiums: Sequence[int]) -> int:
     return int(Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2))
 
 
+def weighted(premiums: Sequence[int], word: str) -> int:
+    """Average of premiums as they came, alike or the k-th k times, rounded towards zero."""
+    weights = [number if word == "rising" else 1 for number in range(1, len(premiums) + 1)]
+    return int(Fraction(sum(w * p for w, p in zip(weights, premiums, strict=True)), sum(weights)))
+
+
 def owed(lots: int, paid_pusd: int, from_pusd: int) -> int:
     """What a position owes in micro-dollars: rounded up where it pays, and down in size where it receives."""
     exact = Fraction(lots * (paid_pusd - from_pusd), 10**6)

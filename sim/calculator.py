@@ -361,13 +361,14 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
     forms = FORMS[question]
     if venue is None:
         return [(next(iter(forms.values())), {})]
-    if not venue.endswith(".toml") and venue not in rules.venues():
+    own = venue.partition("@")[0].endswith(".toml")
+    if not own and not rules.is_venue(venue):
         if venue in forms:
             return [(forms[venue], {})]
         everyone = {*forms, *rules.venues()}
         allowed = f"no form '{venue}'; there are {', '.join(forms)}{nearest(venue, everyone)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
-    book = rules.read_venue(venue) if venue.endswith(".toml") else _built_in(venue)
+    book = rules.read_venue(venue) if own else _built_in(venue)
     said = book.document.get("calculator", {}).get(question, {})
     entry = said if isinstance(said, Mapping) else {"form": said}
     named = str(entry.get("form", book.name))

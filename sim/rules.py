@@ -365,20 +365,72 @@ def tickers() -> tuple[str, ...]:
 
 
 def read_venue(name: str) -> Venue:
-    """A venue's rulebook by name, or from a file of one's own (a path that ends in .toml)."""
-    if name.endswith(".toml"):
-        file, text = name, read_text(name)
-    elif name in venues():
-        file, text = f"{name}.toml", (_folder("venues") / f"{name}.toml").read_text("utf-8")
+    """A venue's rulebook by name, or from a file of one's own (a path that ends in .toml); ``kraken@2026-03-01``: as of a day."""
+    place, at, day = name.partition("@")
+    if place.endswith(".toml"):
+        file, text = place, read_text(place)
+    elif place in venues():
+        file, text = f"{place}.toml", (_folder("venues") / f"{place}.toml").read_text("utf-8")
     else:
-        allowed = f"there is no venue '{name}'; there are {', '.join(venues())}{nearest(name, venues())}"
-        raise Mistake("venue", "", name, allowed)
+        allowed = f"there is no venue '{place}'; there are {', '.join(venues())}{nearest(place, venues())}"
+        raise Mistake("venue", "", place, allowed)
     document = read_toml(text, file)
     effective = document.get("effective", "")
     if not isinstance(effective, datetime.date):
         raise Mistake(file, "effective", plain_text(effective), "a rulebook is dated: effective = 2026-04-29")
-    title = str(document.get("title", document.get("name", name)))
-    return Venue(str(document.get("name", name)), title, effective, file, document, document.get("sources", {}))
+    spans = _earlier(document, effective, file)
+    if at:
+        document, effective = _as_of(document, effective, spans, day, file)
+    title = str(document.get("title", document.get("name", place)))
+    return Venue(str(document.get("name", place)), title, effective, file, document, document.get("sources", {}))
+
+
+def is_venue(name: str) -> bool:
+    """Whether a name is that of a venue that has a rulebook here, on whatever day."""
+    return name.partition("@")[0] in venues()
+
+
+def _earlier(document: Mapping[str, Any], effective: datetime.date, file: str) -> list[Mapping[str, Any]]:
+    """What a rulebook says of other days, ``[[earlier]]`` tables with begin and until, the latest first."""
+    spans = document.get("earlier", [])
+    for span in spans if isinstance(spans, list) else [{}]:
+        begin, until = (span.get("begin"), span.get("until")) if isinstance(span, Mapping) else (None, None)
+        dated = isinstance(begin, datetime.date) and isinstance(until, datetime.date)
+        if not dated or not begin < until <= effective:  # type: ignore[operator]
+            allowed = f"what held before is [[earlier]] with begin = and until = a day, up to {effective}"
+            raise Mistake(file, "earlier", "", allowed)
+    return sorted(spans, key=lambda span: span["until"], reverse=True)
+
+
+def _as_of(
+    document: dict[str, Any], effective: datetime.date, spans: list[Mapping[str, Any]], day: str, file: str
+) -> tuple[dict[str, Any], datetime.date]:
+    """A rulebook as it was on a day, and since when it had been so."""
+    try:
+        asked = datetime.date.fromisoformat(day)
+    except ValueError:
+        raise Mistake(file, "", day, f"'{day}' is not a day; write like {effective}") from None
+    if asked >= effective:
+        return document, effective
+    if not spans or asked < min(span["begin"] for span in spans):
+        first = min((span["begin"] for span in spans), default=effective)
+        raise Mistake(file, "", day, f"the rulebook says nothing of days before {first}")
+    since = [span["until"] for span in spans if span["until"] <= asked]
+    for span in spans:
+        if asked < span["until"]:
+            document = _overlaid(document, {key: value for key, value in span.items() if key not in ("begin", "until")})
+            since.append(span["begin"])
+    return document, max(since_day for since_day in since if since_day <= asked)
+
+
+def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """One document with another's values in the place of its own; a value with its source is replaced whole."""
+    whole = dict(below)
+    for key, value in above.items():
+        own = whole.get(key)
+        plain = isinstance(value, Mapping) and "value" not in value and isinstance(own, Mapping) and "value" not in own
+        whole[key] = _overlaid(own, value) if plain and isinstance(own, Mapping) else value
+    return whole
 
 
 def runs(venue: Venue) -> bool:

@@ -141,6 +141,7 @@ def turn_rates(world: World) -> int:
         go_on(world)
     if c.now_us % HOUR_US == 0 or (c.now_us % MINUTE_US == 0 and funding.restless(world) == 1):
         margin.note_everybody(world)
+    if c.now_us % HOUR_US == 0:
         lending.turn(world)
         conversion.call_in(world)
     return 0

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, collateral, conversion, lending, liquidation, margin, matching
+from offhours.sim.declare import Knob, spec_of
+from offhours.sim.market import accounts, collateral, conversion, funding, lending, liquidation, margin, matching
 from offhours.sim.market.collateral import DOLLARS
 from plain.market import (
     ANN,
@@ -237,3 +238,20 @@ def test_the_audit_finds_a_loan_that_nobody_gave() -> None:
     assert [breach.law for breach in sim.audit()] == ["AUD-8"]
     sim.memory[lending.lent]["out"][FIRST] += 1
     assert [breach.law for breach in sim.audit()] == ["AUD-8"]
+
+
+@pytest.mark.parametrize("payment", ["accrued", "continuous"])
+def test_a_loan_is_charged_by_the_hour_however_funding_accrues(payment: str) -> None:
+    """LEND-3, FUND-13: in ninety minutes one full hour passes twice at most; a rate of funding made each minute charges no loan."""
+    knob = spec_of(funding.funding_rules).columns["payment"]
+    assert isinstance(knob, Knob)
+    sim = lender(dollars=10_000, knobs={(funding.funding_rules, "payment"): knob.choices.index(payment)})
+    borrow(sim, ANN, FIRST, 5)
+    before = usd(sim, ANN)
+    go(sim, 29 * 60)
+    assert usd(sim, ANN) == before
+    go(sim, 2 * 60)
+    charged = before - usd(sim, ANN)
+    assert charged > 0
+    go(sim, 60 * 60)
+    assert before - usd(sim, ANN) == 2 * charged

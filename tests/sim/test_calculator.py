@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from offhours.sim import rules
 from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
 from offhours.sim.compile import uncompiled
-from offhours.sim.market import deleverage, funding, liquidation, margin, oracle
+from offhours.sim.market import deleverage, funding, liquidation, margin, oracle, positions
 from offhours.sim.rules import Mistake
-from plain.market import market
+from plain.funding import weighted
+from plain.market import CLASS_D, FRIDAY_OPEN, SATURDAY_NOON, market
 
 DYDX = "dydxprotocol/v4-chain@84d4664b protocol/x/clob/keeper/liquidations_test.go"
 FREQTRADE = "freqtrade/freqtrade@c9ae5e1e tests/exchange"
@@ -550,6 +551,75 @@ def test_margin_is_what_the_market_asks(lots: int, cents_: int, form: str) -> No
     assert asked["notional"] * 10**6 == notional
     assert asked["initial_margin"] * 10**6 == margin.initial(sim.world, 0, notional)
     assert asked["maintenance_margin"] * 10**6 == margin.maintenance(sim.world, 0, notional)
+
+
+@given(
+    lots=st.integers(1, 10**6), cents_=st.integers(5_000, 20_000), slope=st.integers(0, 20_000), lend=st.integers(1_000, 150_000),
+    add=st.integers(0, 200_000_000), binds=st.booleans(), interest=st.integers(0, 3 * 10**6), closed=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_graded_margin_is_what_the_market_asks(
+    lots: int, cents_: int, slope: int, lend: int, add: int, binds: bool, interest: int, closed: bool
+) -> None:
+    """MARG-7 to MARG-9: at any size, hour and open interest the calculator's margin is the kernel's, to the micro-dollar."""
+    form = margin.SIZE_LINEAR if slope else margin.WHOLE
+    numbers = {
+        "form": form, "slope_ppb": slope, "closed_leverage_milli": lend, "closed_add_ppb": add, "closed_for": int(binds),
+        "crowded_from_uusd": 10**12, "crowded_to_uusd": 2 * 10**12,
+    }  # fmt: skip
+    sim = market(
+        knobs={(margin.margin_rules, name): value for name, value in numbers.items()}, tiers=CLASS_D,
+        start_us=SATURDAY_NOON if closed else FRIDAY_OPEN, price_usd=cents_ / 100,
+    )  # fmt: skip
+    sim.memory[positions.interests]["long_lots"][0] = interest * 10**4 // cents_
+    margin.regrade(sim.world, 0)
+    asked = ask(
+        "margin", "tiers", size=Fraction(lots, 100), price=Fraction(cents_, 100), whole="yes",
+        tiers=[(Fraction(edge, 10**6), Fraction(initial, 10**9), Fraction(kept, 10**9)) for edge, initial, kept in CLASS_D],
+        slope=Fraction(slope, 10**9), closed=closed, closed_leverage=Fraction(lend, 1000), closed_add=Fraction(add, 10**9),
+        all_positions=binds, open_interest=Fraction(interest * 10**4 // cents_ * cents_, 10**4), lower="1M", upper="2M",
+    )  # fmt: skip
+    notional = lots * cents_ * 100
+    assert asked["initial_margin"] * 10**6 == margin.initial(sim.world, 0, notional)
+    assert asked["maintenance_margin"] * 10**6 == margin.maintenance(sim.world, 0, notional)
+
+
+@given(
+    lots=st.integers(1, 10**6),
+    cents_=st.integers(100, 100_000),
+    edges=st.lists(st.integers(1, 10**8), max_size=6, unique=True),
+    down=st.integers(1, 3),
+)
+def test_a_step_by_tiers_ends_just_below_an_edge(lots: int, cents_: int, edges: list[int], down: int) -> None:
+    """LIQ-17: what is left is in the tier that was aimed at, and a lot more would not be; without such a tier nothing is closed."""
+    table = [(edge, Fraction(1, 10), Fraction(1, 20)) for edge in (0, *sorted(edges))]
+    size, price = Fraction(lots, 100), Fraction(cents_, 100)
+    part = ask("partial-size", "tiers", size=size, price=price, tiers=table, down=down).value
+    begins = [edge for edge, _, _ in table if edge <= size * price]
+    if len(begins) <= down:
+        assert part == 0
+    else:
+        left = size - part
+        assert left * price < begins[-down] <= (left + Fraction(1, 100)) * price
+        assert part.denominator in (1, 2, 4, 5, 10, 20, 25, 50, 100)
+
+
+@given(premiums=st.lists(st.integers(-(10**8), 10**8), min_size=1, max_size=480))
+def test_rising_weights_are_a_mean_of_means(premiums: list[int]) -> None:
+    """FUND-15: the k-th counting k times is the mean of the premiums from each minute on, weighted by their number; to a billionth,
+    towards zero."""
+    average = ask("funding-rate", "bybit", premiums=[Fraction(p, 10**9) for p in premiums])["average"]
+    n = len(premiums)
+    exact = Fraction(sum(sum(premiums[start:]) for start in range(n)), n * (n + 1) // 2)
+    assert average * 10**9 == int(exact) == weighted(premiums, "rising")
+
+
+@given(level=st.integers(0, 10**9), loss=st.integers(0, 10**9), share=st.integers(0, 100), stop=st.integers(0, 100))
+def test_what_a_fund_may_lose_is_a_share_of_its_level(level: int, loss: int, share: int, stop: int) -> None:
+    """INS-4, INS-5: loss and what is left of it never exceed the share; it stops from the share at which it would resume."""
+    answer = ask("insurance-room", "drawdown", level=level, loss=loss, share=f"{share} %", stop=f"{stop} %")
+    assert answer.value == max(0, Fraction(level * share, 100) - loss)
+    assert answer["stays"] == (loss >= Fraction(level * stop, 100))
 
 
 @functools.cache

@@ -19,6 +19,12 @@ def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
     """Every value of a rulebook with its name; margin classes and sources are told apart elsewhere."""
     for key, value in table.items():
         name = f"{path}.{key}" if path else key
+        if path == "" and key == "earlier":
+            for span in value:
+                yield from leaves(
+                    {part: own for part, own in span.items() if part not in ("begin", "until")}, "earlier"
+                )
+            continue
         if path == "" and key in ("sources", "margin_class", "name", "title", "kind", "effective"):
             continue
         if isinstance(value, Mapping) and "value" not in value:
@@ -151,6 +157,56 @@ def test_a_rulebook_of_ones_own_is_asked_like_any_other(tmp_path: Any) -> None:
     file.write_text(source.replace('form = "bybit"', 'form = "bybitt"'))
     with pytest.raises(Mistake, match=r"names no form of liquidation-price; there are .*did you mean bybit"):
         calculator.ask("liquidation-price", own, side="long", entry=100, leverage=10)
+
+
+DATED = [(name, str(span["begin"])) for name, book in BOOKS.items() for span in book.document.get("earlier", [])]
+
+
+@pytest.mark.parametrize(("name", "day"), DATED)
+def test_a_rulebook_of_an_earlier_day_is_another_one(name: str, day: str) -> None:
+    """It holds from its day on, differs from the one that came after it, and is asked like any other."""
+    before = rules.read_venue(f"{name}@{day}")
+    assert str(before.effective) == day and before.effective < BOOKS[name].effective
+    assert rules.read_venue(f"{name}@{BOOKS[name].effective}").document == BOOKS[name].document
+    texts = [{key: setting.text for key, setting in rules.resolve(each, ["TSLAx"]).settings.items()} for each in (name, f"{name}@{day}")]  # fmt: skip
+    assert texts[0] != texts[1]
+    assert calculator.ask("margin", f"{name}@{day}", size=1, price=100).value > 0
+
+
+def test_what_changed_by_the_day() -> None:
+    """Binance's index of a closed stock was fixed until 2026-05-15 and its funding made every 4 h until 2026-01-30."""
+    said = []
+    for day in ("2026-01-29", "2026-01-30", "2026-05-14", "2026-05-15", "2027-01-01"):
+        found = rules.resolve(f"binance@{day}", ["TSLAx"])
+        said.append((found.setting("perp.oracle.closed").text, found.setting("perp.funding.interval").text))
+    assert said == [("frozen", "4 h"), ("frozen", "8 h"), ("frozen", "8 h"), ("own book", "8 h"), ("own book", "8 h")]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("kraken@2020-01-01", "kraken.toml: the rulebook says nothing of days before 2026-02-24"),
+        ("dydx@2020-01-01", "dydx.toml: the rulebook says nothing of days before 2026-04-29"),
+        ("kraken@soon", "kraken.toml: 'soon' is not a day; write like 2026-04-29"),
+        ("krakn@2026-01-01", "did you mean kraken?"),
+    ],
+)
+def test_a_day_that_cannot_be_is_one_sentence(name: str, sentence: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        rules.read_venue(name)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "earlier", ["begin = 2025-01-01", "begin = 2026-01-01\nuntil = 2025-01-01", "begin = 2025-01-01\nuntil = 2027-01-01", "begin = 1\nuntil = 2"]
+)  # fmt: skip
+def test_what_held_before_has_its_days(tmp_path: Any, earlier: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'name = "mine"\neffective = 2026-01-01\n[[earlier]]\n{earlier}\n')
+    with pytest.raises(
+        Mistake, match=r"what held before is \[\[earlier\]\] with begin = and until = a day, up to 2026-01-01"
+    ):
+        rules.read_venue(str(file))
 
 
 def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:

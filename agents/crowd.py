@@ -76,6 +76,7 @@ CROWD = Block(
     followers.leans,
     noise.noise,
     retail.retail,
+    retail.sights,
     maker.makers,
     maker.beliefs,
     arbitrageur.arbitrageurs,
@@ -136,7 +137,7 @@ def open_peopled_market(setup: Setup, groups: Sequence[GroupLike], python_agents
         orders=max(setup.orders, 2 * total + 128 * sum(g.count for g in groups if g.population == "maker") * t),
         stops=max(setup.stops, total),
     )
-    simulation = open_market(setup, (CROWD, _row_counts(groups, t, total)), wake.run)
+    simulation = open_market(setup, (CROWD, _row_counts(groups, t, total, setup.seed)), wake.run)
     if tape is not None:
         simulation.tape = tape
     _seat(simulation, groups, rows, python_agents)
@@ -175,7 +176,9 @@ def _lanes(setup: Setup, groups: Sequence[GroupLike], people: int, python_agents
     return (*lanes, (0, LANE_ROOM)) if python_agents else tuple(lanes)
 
 
-def _row_counts(groups: Sequence[GroupLike], t: int, total: int) -> dict[Accessor, int]:
+def _row_counts(groups: Sequence[GroupLike], t: int, total: int, seed: int) -> dict[Accessor, int]:
+    retail_groups = [group for group in groups if group.population == "retail" and group.count]
+    several = any(int(group.draw(seed)["tickers_each"].max()) > 1 for group in retail_groups)
     count = {name: max(1, sum(g.count for g in groups if g.population == name)) for name in POPULATIONS}
     return {
         desk.agents: max(1, total),
@@ -187,6 +190,7 @@ def _row_counts(groups: Sequence[GroupLike], t: int, total: int) -> dict[Accesso
         followers.leans: max(1, total),
         noise.noise: count["noise"],
         retail.retail: count["retail"],
+        retail.sights: count["retail"] * t if several else 1,
         maker.makers: count["maker"],
         maker.beliefs: count["maker"] * t,
         arbitrageur.arbitrageurs: count["arbitrageur"],

@@ -47,6 +47,7 @@ class Agent:
 
     account: A[int, Column("i8", "account", "his account at the venue")]
     bucket: A[int, Column("i8", "account", "first of his isolated buckets (one per ticker), or NO_BUCKET")]
+    together: A[int, Column("i8", "tickers", "tickers (a bit each) that he trades from his own account although he has buckets")]  # fmt: skip
     group: A[int, Column("i8", "row", "his group")]
     member: A[int, Column("i8", "number", "his number within the group")]
     who: A[int, Column("i8", "key", "whose luck his is")]
@@ -207,7 +208,13 @@ def hidden_usd(world: World, ticker: int) -> float:
 def trading_account(world: World, crowd: World, agent: int, ticker: int) -> int:
     """The account an agent trades a ticker's perp with: his own, or the ticker's bucket."""
     a = agents(crowd)[agent]
-    return a.account if a.bucket == NO_BUCKET else a.bucket + ticker
+    return a.account if a.bucket == NO_BUCKET or a.together >> ticker & 1 == 1 else a.bucket + ticker
+
+
+@kernel
+def traded_apart(world: World, crowd: World, agent: int, ticker: int) -> int:
+    """1 where an agent trades a ticker's perp from an isolated bucket."""
+    return 0 if trading_account(world, crowd, agent, ticker) == agents(crowd)[agent].account else 1
 
 
 @kernel
@@ -385,18 +392,25 @@ def drop_stops(world: World, crowd: World, agent: int, ticker: int) -> int:
 @kernel
 def fund_bucket(world: World, crowd: World, agent: int, ticker: int, usd: float) -> int:
     """Move dollars from the own account into a ticker's bucket; 1 where done. With cross margin there is nothing to do."""
-    a = agents(crowd)[agent]
-    if a.bucket == NO_BUCKET:
+    if traded_apart(world, crowd, agent, ticker) == 0:
         return 1
+    a = agents(crowd)[agent]
     return margin.move(world, a.account, a.bucket + ticker, nearest(usd * 1.0e6))
+
+
+@kernel
+def keep_together(crowd: World, agent: int, ticker: int, together: int) -> None:
+    """Choose whether a ticker is traded from the own account (1) or from its bucket (0), before anything is held in it."""
+    a = agents(crowd)[agent]
+    a.together = a.together | 1 << ticker if together == 1 else a.together & -1 - (1 << ticker)
 
 
 @kernel
 def empty_bucket(world: World, crowd: World, agent: int, ticker: int) -> None:
     """Take back what a bucket without a position can spare."""
-    a = agents(crowd)[agent]
-    if a.bucket == NO_BUCKET:
+    if traded_apart(world, crowd, agent, ticker) == 0:
         return
+    a = agents(crowd)[agent]
     spare = margin.withdrawable(world, a.bucket + ticker)
     if spare > 0:
         margin.move(world, a.bucket + ticker, a.account, spare)

@@ -5,7 +5,8 @@ variance. While the stock has a quote he takes it (after his feed's delay) and t
 variance grows by the hour, and the mean moves only by signed flow in both books, as in Kyle (Econometrica 53, 1985): more,
 the less he knows. From the belief he quotes perp and token: centre skewed against his inventory and half-spread with a term
 for risk (Avellaneda and Stoikov, Quant. Finance 8, 2008; Gueant, Lehalle and Fernandez-Tapia, arXiv 1105.3115), wider and
-thinner off hours. In the sessions he hedges what he holds too much of in the stock, with shares and dollars at the broker;
+thinner off hours. Where the price runs he pulls: most of his size goes, and what he does not know is what it moved in a minute
+(what makers did on 10 October 2025). In the sessions he hedges what he holds too much of in the stock, with shares and dollars at the broker;
 these are no margin at the venue, so a hedged maker can be liquidated on a Sunday. He pays out above his target capital,
 stops at a loss limit, and comes back after a pause with fresh capital.
 """
@@ -85,6 +86,9 @@ class Maker:
     payout: A[float, Knob("1.1", "real", "1", "100", "capital, beside what he began with, above which he pays out", basis="chosen: a tenth of growth; half or twice only dates the dividend")]  # fmt: skip
     loss_limit: A[float, Knob("0.5", "real", "0", "1", "loss, beside what he began with, at which he stops", basis="chosen: half a desk's capital is what most mandates stop at; not half of it, because a gap costs that; not twice, which is ruin")]  # fmt: skip
     pause_us: A[int, Knob("3 days", "us", "1 s", "1000 days", "time before he is back with fresh capital", basis="chosen: a committee and a wire; half or twice moves one weekend at most")]  # fmt: skip
+    run_ppb: A[int, Knob("0 %", "ppb", "0 %", "100 %", "move of his belief within a minute from which on he pulls; never at 0 %", basis="chosen: never, so that a scenario of a crash says so; there, half a percent is five standard deviations of a minute of a stock with 50 % a year: half of it comes every day, twice of it is a crash of 13 % in twelve minutes")]  # fmt: skip
+    left_ppb: A[int, Knob("10 %", "ppb", "0 %", "100 %", "share of his size that stays while he has pulled", basis="measured: depth of order books on 10 October 2025: more than 90 % gone at the main venues (FTI Consulting), 98 % at the worst (Amberdata)")]  # fmt: skip
+    pull_us: A[int, Knob("5 min", "us", "1 s", "1 day", "how long he stays pulled after the last such move", basis="chosen: order books on 10 October 2025 stood near empty for several minutes (Kaiko); half or twice is another desk's nerve")]  # fmt: skip
     hedges: A[int, Knob("yes", "flag", "no", "yes", "whether he hedges in the stock", basis="chosen: a switch has no half; twice means nothing")]  # fmt: skip
 
     began_usd: A[float, Column("f8", "usd", "capital at his first look, or 0")]
@@ -106,6 +110,10 @@ class Belief:
     seen_us: A[int, Column("i8", "us", "when it was made")]
     thought_us: A[int, Column("i8", "us", "when he last thought about it")]
     flow_shares: A[float, Column("f8", "shares", "signed flow of both books up to then")]
+    minute_usd: A[float, Column("f8", "usd", "his belief at the beginning of the minute that he watches, or 0")]
+    minute_us: A[int, Column("i8", "us", "when that was")]
+    run: A[float, Column("f8", "", "largest move within a minute since he pulled last, absolute")]
+    pulled_until_us: A[int, Column("i8", "us", "quotes little and wide before")]
     centre_usd: A[float, Column("f8", "usd", "centre of the quotes he has out, or 0")]
     half_usd: A[float, Column("f8", "usd", "their half-spread")]
     quoted_us: A[int, Column("i8", "us", "when he sent them")]
@@ -126,6 +134,8 @@ def decide(world: World, crowd: World, agent: int, row: int) -> int:
         return me.paused_until_us
     for ticker in range(tickers(world)):
         think(world, crowd, agent, row, ticker)
+        if me.run_ppb > 0:
+            watch(world, crowd, row, ticker)
         if me.hedges == 1:
             hedge(world, crowd, agent, row, ticker)
         quote(world, crowd, agent, row, ticker)
@@ -199,6 +209,23 @@ def think(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
 
 
 @kernel
+def watch(world: World, crowd: World, row: int, ticker: int) -> None:
+    """See how far the belief has moved within a minute; pull where it runs."""
+    me, b = makers(crowd)[row], beliefs(crowd)[row * tickers(world) + ticker]
+    now = now_us(world)
+    if now >= b.pulled_until_us:
+        b.run = 0.0
+    if b.minute_usd > 0.0:
+        run = abs(b.mean_usd / b.minute_usd - 1.0)
+        if run >= me.run_ppb / 1.0e9:
+            b.run = max(b.run, run)
+            b.pulled_until_us = now + me.pull_us
+    if now - b.minute_us >= 60 * SECOND_US:
+        b.minute_usd = b.mean_usd
+        b.minute_us = now
+
+
+@kernel
 def hedge(world: World, crowd: World, agent: int, row: int, ticker: int) -> None:
     """Trade the stock against net inventory beyond the share he tolerates, while there is a quote."""
     if not stock_open(world, ticker):
@@ -230,7 +257,7 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
     limit = me.inventory_uusd / 1.0e6 / price
     load = inventory_shares(world, crowd, agent, row, ticker) / limit
     error = me.disagreement_ppb / 1.0e9 * normal(world, crowd, agent, PRICE)
-    half = price * (me.half_spread_ppb / 1.0e9 + me.uncertainty * b.sd)
+    half = price * (me.half_spread_ppb / 1.0e9 + me.uncertainty * max(b.sd, b.run))
     centre = price * (1.0 + error) - me.skew * half * min(max(load, -2.0), 2.0)
     short = -position_shares(world, crowd, agent, ticker) * price / (me.perp_uusd / 1.0e6)
     lift = price * me.carry_ppb / 1.0e9 * min(max(short, -1.5), 1.5)
@@ -244,6 +271,8 @@ def quote(world: World, crowd: World, agent: int, row: int, ticker: int) -> None
     b.quoted_us = now_us(world)
     b.quoted_shares = holdings
     size = me.level_uusd / 1.0e6 / price * (1.0 if stock_open(world, ticker) else me.thin_off_hours)
+    if now_us(world) < b.pulled_until_us:
+        size *= me.left_ppb / 1.0e9
     step = price * me.level_step_ppb / 1.0e9 * sqrt(half / (price * me.half_spread_ppb / 1.0e9))
     for which in range(2):
         if resting_orders(world, crowd, agent, ticker, which):

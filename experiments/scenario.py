@@ -44,6 +44,12 @@ It names a venue's rulebook, tickers, a stretch of New York time, what the stock
     [perp.adl]                         # who is cut: by a name, or by a function of one's own (run it with --allow-policies)
     policy = "my_policy.py:fair"
 
+    [[target]]                         # what its runs should come to; makes no difference to the market
+    metric = "adl.over_liquidated"
+    low = "25 %"
+    high = "50 %"
+    source = "where the numbers are from"
+
     [set]                              # what `--set` adds: any of the above by name, after all else
     "group.tourists.count" = 0
 
@@ -69,6 +75,7 @@ import numpy as np
 from offhours.agents import laws
 from offhours.agents.laws import Law, Values
 from offhours.experiments.positions import Handed, read_positions
+from offhours.experiments.targets import METRICS, Target, read_bound
 from offhours.sim import units
 from offhours.sim.chance import key_of
 from offhours.sim.curves import log
@@ -365,6 +372,8 @@ class Scenario:
     """Ticker -> file of real prices that its stock follows instead of a law."""
     groups: tuple[Group, ...]
     controls: tuple[str, ...]
+    targets: tuple[Target, ...]
+    """What its runs should come to: no part of the market, nor of the digest."""
     positions: Handed | None
     """A venue's own book; its accounts are groups, too."""
     programs: Mapping[tuple[str, str], Program]
@@ -778,6 +787,7 @@ class _Reader:
             replay=self.replay(used),
             groups=self.groups(used, rules, handed),
             controls=self.controls(),
+            targets=tuple(self.target(row) for row in self.rows("target")),
             positions=handed,
             programs=self.programs(rules),
             allow_policies=allow_policies,
@@ -836,6 +846,7 @@ class _Reader:
             "control",
             "sources",
             "policies",
+            "target",
         }
         sections = {section.split(".")[0] for section in SECTIONS}
         for key, value in self.document.items():
@@ -873,6 +884,25 @@ class _Reader:
                 allowed = f"there is no control '{name}'; there are {', '.join(known)}{nearest(name, known)}"
                 raise Mistake(self.file, "controls", name, allowed)
         return tuple(map(plain_text, given))
+
+    def target(self, row: dict[str, Any]) -> Target:
+        self.check_row(row, "target", {"metric", "source"}, {"low", "high"})
+        metric = plain_text(row["metric"])
+        if metric not in METRICS:
+            allowed = f"there is no metric '{metric}'; there are {', '.join(METRICS)}{nearest(metric, METRICS)}"
+            raise Mistake(self.where("metric", row), "target.metric", metric, allowed)
+        bounds: dict[str, float | None] = {"low": None, "high": None}
+        for key in bounds.keys() & row.keys():
+            try:
+                bounds[key] = read_bound(metric, plain_text(row[key]))
+            except units.UnitError as error:
+                raise Mistake(self.where(key, row), f"target.{key}", plain_text(row[key]), str(error)) from None
+        low, high = bounds["low"], bounds["high"]
+        if (low is None and high is None) or (low is not None and high is not None and low > high):
+            raise Mistake(
+                self.where("metric", row), "target.metric", metric, "has a low, a high, or both, in this order"
+            )
+        return Target(metric, low, high, plain_text(row["source"]))
 
     # Time
 

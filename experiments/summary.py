@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import offhours
+from offhours.experiments import targets
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import LEVERAGES, PHASES
 from offhours.sim.hours import format_new_york, format_new_york_short, new_york_date, previous_regular_close
@@ -103,6 +104,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "regime": {"name": scenario.regime, "rows": regime.beside(scenario.regime, size)},
         "controls": {},
     }
+    summary["targets"] = targets.to_json(scenario.targets, [summary])
     summary["finding"] = finding(summary)
     return summary
 
@@ -490,6 +492,10 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     )
     missing = f": {paid}nobody paid {dollars(summary['bad_debt_usd'])}" if summary["shortfall_usd"] else ""
     found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}{missing}"))
+    for of in summary["targets"]:
+        wanted = targets.Target(of["metric"], of["low"], of["high"], of["source"])
+        own_value = "none" if of["median"] is None else targets.shown(of["metric"], of["median"])
+        found.append(("target", f"{wanted.label}: {own_value}, {'hit' if of['hit'] else 'MISS'} ({wanted.wanted})"))
     ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
     spoken = {"broker": "stock market (broker)"}
     found.append(("gained or lost", ", ".join(f"{spoken.get(name, name)} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))  # fmt: skip

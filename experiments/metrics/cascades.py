@@ -407,6 +407,7 @@ def deleveraging(liquidations: Array, cuts: Array, unit_uusd: Array) -> dict[str
     PTSR and PMR are those of Chitra (arXiv 2512.01112): the largest profit that is left to a winner over what was taken, and
     over the part of the largest deficit that was met, per wave, and of these the mean. Profits of winners that no cut reached
     are not recorded, so both are taken over those that were cut. Overshoot is what was taken at the mark less the deficits.
+    Leverage (notionals of all positions over equity) and profit are those of each reduced account before its first cut.
     """
     if len(cuts) == 0:
         return None
@@ -433,10 +434,13 @@ def deleveraging(liquidations: Array, cuts: Array, unit_uusd: Array) -> dict[str
             if sum(deficits) > 0:
                 pmr.append(float(left) / (met / sum(deficits) * max(deficits)))
     whole_need, whole_taken = sum(needed.values()), int(taken.sum())
+    first = cuts[np.unique(cuts["account"], return_index=True)[1]]
     return {
         "waves": int(waves[-1]) + 1,
         "largest_cut": float(share.max()),
         "gini": gini(by_account),
+        "median_leverage": float(np.median(first["gross_uusd"] / np.maximum(1, first["equity_uusd"]))),
+        "in_profit": float((first["profit_uusd"] > 0).mean()),
         "top_share": float(by_account.max() / by_account.sum()) if by_account.sum() else None,
         "ptsr": float(np.mean(ptsr)) if ptsr else None,
         "pmr": float(np.mean(pmr)) if pmr else None,

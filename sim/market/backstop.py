@@ -5,6 +5,9 @@ BACK-2  Negative equity at the mark when the last position leaves is a shortfall
 BACK-3  It never overdraws. Where the venue has a stage behind it, it takes nothing over that it could not pay for.
 BACK-4  Its later trading result is kept apart from what it paid.
 BACK-5  It unwinds a share of its position each minute, never further from the mark than a limit.
+BACK-6  Where auto-deleveraging stands behind it, a backstop below zero at the mark is deleveraged like anybody: all its
+        positions are closed against the other side at once, and what it then is missing is shortfall. (Hyperliquid,
+        auto-deleveraging: an account whose value is negative.)
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.orders import BUY, SELL
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
-from offhours.sim.market.waterfall import VAULT, WELL, note_exhausted, note_paid, stage_after
+from offhours.sim.market.waterfall import DELEVERAGED, VAULT, WELL, has, note_exhausted, note_paid, stage_after
 
 
 class BackstopRules:
@@ -105,6 +108,12 @@ def pay(world: World, account: int, missing: int) -> int:
         transfer(world, USD, BACKSTOP, account, paid, SHORTFALL)
         note_paid(world, VAULT, paid)
     return paid
+
+
+@kernel
+def is_ruined(world: World) -> int:
+    """1 where it is below zero at the mark and others are deleveraged for it (BACK-6)."""
+    return 1 if equity(world, BACKSTOP) < 0 and has(world, VAULT) == 1 and has(world, DELEVERAGED) == 1 else 0
 
 
 @kernel

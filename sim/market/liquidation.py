@@ -341,6 +341,10 @@ def look_and_attempt(world: World) -> None:
     for place_in_line in range(count):
         prefetch_case(world, ranks(world)[min(place_in_line + AHEAD, count - 1)].account)
         attempt(world, ranks(world)[place_in_line].account)
+    if backstop.is_ruined(world) == 1:
+        for ticker in range(c.tickers):
+            if position_size(world, BACKSTOP, ticker) != 0:
+                deleverage.wait(world, BACKSTOP, ticker)
 
 
 @kernel
@@ -698,8 +702,11 @@ def close_waiting(world: World) -> int:
         account = deleverage.waiting(world)[row].account
         prefetch_case(world, deleverage.waiting(world)[min(row + AHEAD, count)].account)
         prefetch(cases(world), open_cases(world)[max(open_cases(world)[0].account - AHEAD, 1)].account)
-        if cases(world)[account].place != 0 and heaviest(world, account) < 0:
-            finish(world, account)
+        if heaviest(world, account) < 0:
+            if cases(world)[account].place != 0:
+                finish(world, account)
+            elif account == BACKSTOP:
+                absorb(world, account, -1)
     deleverage.dismiss(world)
     return 0
 
@@ -710,7 +717,8 @@ def close_against_others(world: World, account: int, ticker: int) -> None:
     worth, needed = equity(world, account), required(world, account)
     lots, value = position_size(world, account, ticker), deleverage.close_value(world, account, ticker)
     missing = deleverage.close_out(world, account, ticker)
-    record(world, account, ticker, cases(world)[account].stage, lots, abs(value), worth, needed, missing, -1)
+    stage = DELEVERAGED if account == BACKSTOP else cases(world)[account].stage
+    record(world, account, ticker, stage, lots, abs(value), worth, needed, missing, -1)
 
 
 @kernel

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from offhours.agents import desk
-from offhours.sim.market import accounts, liquidation, margin, stops
+from offhours.experiments.scenario import read_scenario
+from offhours.sim.market import accounts, liquidation, margin, oracle, positions, stops
 from plain import peopled as p
 
 CROWD = """
@@ -268,3 +269,82 @@ def test_with_buckets_only_what_backs_the_position_is_lost() -> None:
     assert min(left) >= 100_000_000
     assert max(left) < 200_000_000
     assert sim.conservation_error() == 0
+
+
+# Several tickers ------------------------------------------------------------------------------------------------------
+
+FOUR = """
+question = "What does somebody do who trades several tickers?"
+venue = "kraken"
+tickers = ["TSLAx", "NVDAx", "SPYx", "AAPLx"]
+"""
+
+
+def several(rules: Any = None, **knobs: Any) -> Any:
+    """40 people of $1,000 and two makers in four tickers at $400; everybody has looked once, nobody trades yet."""
+    changes = {**DEEP, "group.makers.count": 2, "stock.halt.band": "0 %", **(rules or {})}
+    changes |= {f"group.crowd.{name}": value for name, value in {"count": 40, "long_bias": 1.0, **knobs}.items()}
+    sim = p.given_price(read_scenario(FOUR + p.TUESDAY + CROWD + p.MAKERS, changes=changes), PRICE)
+    p.go(sim, p.HOUR + p.MINUTE)
+    return sim
+
+
+def table_of(sim: Any) -> Any:
+    """Lots of each person (row) in each ticker, on his own account and in his buckets."""
+    sizes = sim.memory[positions.positions]["size_lots"].reshape(-1, 4)
+    own, boxes = np.zeros((40, 4), dtype=int), np.zeros((40, 4), dtype=int)
+    for row, agent in enumerate(p.members(sim, 0)):
+        own[row] = sizes[int(agent["account"])]
+        if agent["bucket"] != desk.NO_BUCKET:
+            boxes[row] = np.diag(sizes[int(agent["bucket"]) : int(agent["bucket"]) + 4])
+    return own, boxes
+
+
+def test_each_of_his_tickers_gets_the_same_part_of_his_money() -> None:
+    """Three of four tickers: each position is 0.7 to 1 of $1,000 x 0.9 / 3 x 5 = $1,500; a lot is $4."""
+    sim = several(tickers_each=3)
+    enter(sim)
+    own, _ = table_of(sim)
+    assert (np.count_nonzero(own, axis=1) == 3).all()
+    assert (np.count_nonzero(own, axis=0) > 20).all()
+    size = (own * sim.memory[oracle.oracles]["lot_shares"] * PRICE)[own > 0]
+    assert 1_050 - 10 <= size.min()
+    assert size.max() <= 1_500 + 10
+
+
+def test_more_tickers_than_there_are_is_all_of_them() -> None:
+    sim = several(tickers_each=10)
+    enter(sim)
+    assert (np.count_nonzero(table_of(sim)[0], axis=1) == 4).all()
+
+
+def test_some_tickers_in_buckets_beside_one_account() -> None:
+    """Three tickers each, of which each is kept apart with chance one half: 60 of 120 positions (4 s.e.), never the same
+    ticker in both places; the money goes with them, a third of 90 % into each bucket."""
+    sim = several(tickers_each=3, mode="isolated", apart=0.5)
+    enter(sim)
+    own, boxes = table_of(sim)
+    assert (np.count_nonzero(own + boxes, axis=1) == 3).all()
+    assert not (own.astype(bool) & boxes.astype(bool)).any()
+    assert np.count_nonzero(boxes) == pytest.approx(60, abs=4 * (120 * 0.25) ** 0.5)
+    for agent, held in zip(p.members(sim, 0), boxes):
+        for ticker in np.flatnonzero(held):
+            assert sim.equity(int(agent["bucket"]) + int(ticker)) == pytest.approx(300 * 10**6, rel=0.05)
+
+
+def test_trouble_in_one_ticker_sells_another_but_no_bucket() -> None:
+    """MARG-5, LIQ-7: at 15x on three tickers the stock of one falls by a fifth: who holds it on his account loses positions in
+    the others, whose prices stand; what is kept in buckets of the other tickers stays as it is."""
+    sim = several({"perp.oracle.pinned": "true"}, tickers_each=3, mode="isolated", apart=0.5, leverage="15x")
+    enter(sim)
+    own, boxes = table_of(sim)
+    p.put_price(sim, PRICE * 0.8)
+    p.go(sim, 5 * p.MINUTE)
+    after, left = table_of(sim)
+    struck = own[:, 0] != 0
+    assert struck.sum() > 5
+    others_held, others_sold = own[struck][:, 1:].sum(axis=1), (own - after)[struck][:, 1:].sum(axis=1)
+    assert ((others_sold > 0) & (others_held > 0)).sum() > 0.6 * (others_held > 0).sum()
+    assert (left[:, 1:] == boxes[:, 1:]).all()
+    assert (after[~struck] == own[~struck]).all()
+    assert (left[boxes[:, 0] != 0, 0] == 0).all()

@@ -1,8 +1,10 @@
-"""The backstop (BACK-1 to BACK-5). Ann is long 1,000 lots at $100 on $50, as in the tests of liquidation."""
+"""The backstop (BACK-1 to BACK-6). Ann is long 1,000 lots at $100 on $50, as in the tests of liquidation."""
 
 from __future__ import annotations
 
-from offhours.sim.market import accounts, backstop, liquidation, waterfall
+import pytest
+
+from offhours.sim.market import accounts, backstop, deleverage, liquidation, waterfall
 from plain.market import (
     ANN,
     BOB,
@@ -22,12 +24,15 @@ from plain.market import (
     usd,
 )
 
+VAULT_ALONE = (waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT)
 
-def long_at_20x(capital: int = 1_000_000, **knobs: int) -> Simulation:
-    """Ann long 1,000 lots on $50 against Bob; nobody bids."""
+
+def long_at_20x(capital: int = 1_000_000, stages: tuple[int, ...] = VAULT_ALONE, price: int = 0, **knobs: int) -> Simulation:  # fmt: skip
+    """Ann long 1,000 lots on $50 against Bob; nobody bids. `price` is the form of price of a deleveraging."""
     given = {(backstop.backstop_rules, name): value for name, value in knobs.items()}
     capital_knob = {(backstop.backstop_rules, "capital_uusd"): capital * DOLLAR}
-    sim = market(people=3, knobs={**NO_FEES, **capital_knob, **given})
+    price_knob = {(deleverage.adl_rules, "price"): price}
+    sim = market(people=3, knobs={**NO_FEES, **capital_knob, **price_knob, **given}, stages=stages)
     sim.endow(ANN, accounts.USD, 50 * DOLLAR)
     for account in (BOB, CAT):
         sim.endow(account, accounts.USD, 10_000 * DOLLAR)
@@ -124,6 +129,42 @@ def test_it_trades_out_by_a_share_a_minute_near_the_mark() -> None:
         seen.append(lots_of(sim, accounts.BACKSTOP))
     assert seen == [950, 902, 856]
     assert set(trades(sim)["price_ticks"].tolist()) == {10_000, 9_603}
+
+
+@pytest.mark.parametrize(
+    ("price", "won", "owed"),
+    [(deleverage.MARK, 60, {"shortfall": 5, "unpaid": 5}), (deleverage.BANKRUPTCY, 55, {"shortfall": 5, "unpaid": 0})],
+)
+def test_below_zero_it_is_deleveraged_itself_where_others_stand_behind_it(price: int, won: int, owed: dict[str, int]) -> None:  # fmt: skip
+    """BACK-6: it took 10 shares at 97 with $25. At 95 it has $5 left and holds on; at 94 it is at -$5, and Bob, who is short
+    at 100, is closed: at the mark he wins $60 and $5 are nobody's; at the bankruptcy price he wins $55 and paid them."""
+    sim = long_at_20x(capital=25, stages=(*VAULT_ALONE, waterfall.DELEVERAGED), price=price, unwind_ppb=0, edge_ppb=0)
+    jump(sim, 97.0)
+    go(sim, 4)
+    assert lots_of(sim, accounts.BACKSTOP) == 1_000
+    jump(sim, 95.0)
+    go(sim, 4)
+    assert (lots_of(sim, accounts.BACKSTOP), lots_of(sim, BOB)) == (1_000, -1_000)
+    jump(sim, 94.0)
+    assert (lots_of(sim, accounts.BACKSTOP), lots_of(sim, BOB)) == (0, 0)
+    assert (usd(sim, accounts.BACKSTOP), usd(sim, BOB)) == (0, (10_000 + won) * DOLLAR)
+    assert {name: ledger(sim)[name] for name in owed} == owed
+    handed = events(sim)[events(sim)["account"] == accounts.BACKSTOP][0]
+    assert (handed["stage"], handed["lots"], handed["equity_uusd"]) == (waterfall.DELEVERAGED, 1_000, -5 * DOLLAR)
+    cut = sim.tape.rows(deleverage.deleverage_events)[-1]
+    assert (cut["for_account"], cut["account"], cut["lots"]) == (accounts.BACKSTOP, BOB, -1_000)
+    assert sim.audit() == []
+
+
+def test_without_deleveraging_behind_it_it_stays_below_zero() -> None:
+    """BACK-6: where nobody stands behind it, nobody is closed for it."""
+    sim = long_at_20x(capital=25, unwind_ppb=0, edge_ppb=0)
+    jump(sim, 97.0)
+    go(sim, 4)
+    jump(sim, 94.0)
+    go(sim, 4)
+    assert (lots_of(sim, accounts.BACKSTOP), lots_of(sim, BOB)) == (1_000, -1_000)
+    assert sim.equity(accounts.BACKSTOP) == -5 * DOLLAR
 
 
 def test_it_buys_back_a_short_too() -> None:

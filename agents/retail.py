@@ -79,7 +79,7 @@ class Retail:
     top_up: A[float, Knob("0.3", "real", "0", "1", "chance that the worried who do not close add a quarter of their first deposit", basis="chosen: a third, as panic; half or twice moves liquidations later or sooner")]  # fmt: skip
     return_chance: A[float, Knob("0.3", "real", "0", "1", "chance at a look that somebody who lost it all deposits again", basis="chosen: a pause of three looks; not half, because the crowd would thin out over eight weeks; not twice, because losses would not hurt anybody")]  # fmt: skip
     tickers_each: A[int, Knob("1", "count", "1", "10", "tickers he trades, drawn at his first look", basis="chosen: one, as in a market of one ticker; scenarios of several say more; half of one is nobody; twice or three times is what carries trouble from one ticker to another")]  # fmt: skip
-    apart: A[float, Knob("1", "real", "0", "1", "chance that he keeps a ticker in its isolated bucket, in a group whose mode is isolated; the others share his account", basis="chosen: all, which is what the mode says; half or less is an account with buckets beside it")]  # fmt: skip
+    apart: A[float, Knob("1", "real", "0", "1", "chance that he keeps a ticker in its isolated bucket, in a group whose mode is isolated; the others share his account", basis="chosen: all, which is what the mode says; not half, because that is an account with buckets beside it, which a scenario asks for; not twice, because there are no more than all")]  # fmt: skip
     losses: A[int, Column("i8", "count", "times he lost it all")]
     sent_us: A[int, Column("i8", "us", "when he last sent for money")]
 

@@ -20,6 +20,7 @@ from offhours.experiments import calc_cli, venues_cli
 
 if TYPE_CHECKING:
     from offhours.experiments.compare import Comparison
+    from offhours.experiments.many import Step
     from offhours.experiments.run import Run, Stage
     from offhours.experiments.scenario import Scenario
     from offhours.sim.declare import Knob
@@ -511,35 +512,67 @@ def check_command(name: Name) -> None:
         typer.echo(f"  {own.hypothetical}")
 
 
-def _counting(total: int) -> Callable[[str, int], None]:
+def _counting() -> Callable[[Step], None]:
     """A line a finished run: how many of all, and about how long the others take."""
-    count, began = 0, time.monotonic()
+    began = time.monotonic()
 
-    def done(label: str, number: int) -> None:
-        nonlocal count
-        count += 1
-        left = (time.monotonic() - began) / count * (total - count)
-        typer.echo(f"{count} of {total} runs: {label}, seed {number}; about {left:.0f} s left", err=True)
+    def done(step: Step) -> None:
+        left = (time.monotonic() - began) / step.done * (step.total - step.done)
+        before = f" ({step.kept} more were there from before)" if step.kept else ""
+        typer.echo(
+            f"{step.done} of {step.total} runs{before}: {step.label}, seed {step.seed}; {_about(left)} left", err=True
+        )
 
     return done
 
 
-def _compare_venues(chosen: Scenario, venues: str, seeds: range, out: Path, as_json: bool) -> None:
-    """Several rulebooks on the same luck: who pays, and what else differs."""
-    from offhours.experiments import who_pays
+def _about(seconds: float) -> str:
+    """ "about 40 s", "about 12 min", "about 2.5 h"."""
+    if seconds < 120:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 7200 else f"about {seconds / 3600:.1f} h"
 
-    names = [name.strip() for name in venues.split(",") if name.strip()]
-    _say_compiling()
-    found = who_pays.side_by_side(chosen, names, seeds, _counting(len(seeds) * len(names)))
-    page = who_pays.write_page(found, out, f"who-pays_{chosen.name}_{'-'.join(book.label for book in found.books)}")
+
+def _listed(option: str, text: str | None) -> list[str]:
+    """What an option names, separated by commas."""
+    from offhours.sim.rules import Mistake
+
+    if text is None:
+        return []
+    names = [name.strip().strip("\"'").strip() for name in text.split(",")]
+    if not all(names):
+        raise Mistake(option, "", text, f"'{text}' is not a list like A,B,C: a name is empty")
+    return names
+
+
+def _kept(out: Path) -> Path:
+    """Where finished runs of comparisons are kept."""
+    return out / "kept"
+
+
+def _side_by_side(chosen: Scenario, venues: list[str], policies: list[str], seeds: range, out: Path, as_json: bool) -> None:  # fmt: skip
+    """Several rulebooks or policies on the same luck: who pays, and what else differs."""
+    from offhours.experiments import who_pays, who_pays_page
+
+    try:
+        found = who_pays.side_by_side(chosen, venues, seeds, _counting(), policies, _kept(out))
+        if not any(book.runs for book in found.books):
+            for note in who_pays_page.notes(found):
+                typer.echo(f"note: {note}", err=True)
+            raise _refuse("no run came to its end, so there is no page", INTERRUPTED if found.interrupted else 1)
+        page = who_pays_page.write_page(found, out, who_pays_page.file_name(chosen.name, found))
+    except KeyboardInterrupt:
+        raise _refuse(f"interrupted; the finished runs are kept in {_kept(out)}, and the same command goes on from there", INTERRUPTED) from None  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(who_pays.to_json(found), indent=2))
+        typer.echo(json.dumps(who_pays_page.to_json(found), indent=2))
     else:
-        for text in who_pays.lines(found):
+        for text in who_pays_page.lines(found):
             typer.echo(text)
         typer.echo(f"page: {page}")
     if found.interrupted:
         raise typer.Exit(INTERRUPTED)
+    if found.failures:
+        raise typer.Exit(1)
 
 
 @app.command("compare")
@@ -553,6 +586,12 @@ def compare_command(
     venues: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="run each of these rulebooks, as it stands, on the same luck")
     ] = None,
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C", help="run each of these policies of auto-deleveraging on the same luck, at each venue"
+        ),
+    ] = None,
     seeds: Annotated[str, typer.Option(metavar="N", help="how many seeds, from --seed on")] = "8",
     seed: Seed = "7",
     changes: Set = None,
@@ -563,17 +602,20 @@ def compare_command(
     allow_policies: Allow = False,
 ) -> None:
     """Compare two runs, or a scenario under several values of a knob: inputs, results, who gained and lost."""
-    from offhours.experiments.compare import compare, run_all, variants
+    from offhours.experiments.compare import compare, variants
+    from offhours.experiments.many import run_all
     from offhours.experiments.run import Run
     from offhours.experiments.scenario import scenario
     from offhours.sim.rules import Mistake
 
-    if venues is not None:
+    if venues is not None or policies is not None:
         if b is not None or vary is not None:
-            raise Mistake("compare", "", b or str(vary), "--venues goes with one scenario, without --vary")
-        _compare_venues(
-            scenario(a, _changes(changes), allow_policies=allow_policies), venues, _luck(seed, seeds), out, as_json
-        )
+            raise Mistake("compare", "", b or str(vary), "--venues and --policies go with one scenario, without --vary")
+        names, ways = _listed("--venues", venues), _listed("--policies", policies)
+        luck = _luck(seed, seeds)
+        chosen_alone = scenario(a, _changes(changes), allow_policies=allow_policies)
+        _say_compiling()
+        _side_by_side(chosen_alone, names, ways, luck, out, as_json)
         return
     if vary is None:
         if b is None:
@@ -589,16 +631,16 @@ def compare_command(
     chosen = variants(scenario(a, _changes(changes), allow_policies=allow_policies), vary)
     luck = _luck(seed, seeds)
     _say_compiling()
-    done = _counting(len(luck) * len(chosen))
-
-    found, failures, interrupted = run_all(chosen, luck, done)
+    # The first seed's paths are drawn, so its runs come with tables.
+    many = run_all(chosen, luck, _counting(), _kept(out), with_tables=luck[:1])
+    found, failures, interrupted = many.runs, many.failures, many.interrupted
     for failure in failures:
         typer.echo(f"{failure.label}, seed {failure.seed} failed: {failure.sentence}", err=True)
     base, *others = chosen
     if interrupted:
         typer.echo("interrupted; what follows rests on the runs that were done", err=True)
     comparisons = [compare(base, found[base], label, found[label]) for label in others if found[base] and found[label]]
-    first = {label: runs[0] for label, runs in found.items() if runs}
+    first = {label: runs[0] for label, runs in found.items() if runs and runs[0].tables()}
     if comparisons:
         knob = vary.partition("=")[0].rpartition(".")[2]
         _show(comparisons, first, out, f"compare_{Path(a).stem}_{knob}", as_json)
@@ -615,21 +657,23 @@ def _path(letter: str, run: Run) -> str:
 
 
 def _show(comparisons: list[Comparison], runs: Mapping[str, Run], out: Path, name: str, as_json: bool) -> None:
-    """Print comparisons and draw the paths of the first seed."""
+    """Print comparisons and draw the paths of the first seed, where it was run to its end."""
     from offhours.experiments.compare import lines, write_paths
     from offhours.sim.rules import Mistake
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        file = write_paths(runs, out / f"{name[:120]}.png")
+        file = write_paths(runs, out / f"{name[:120]}.png") if runs else None
     except OSError as error:
         raise Mistake(str(out), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
     if as_json:
-        typer.echo(json.dumps({"comparisons": [c.to_json() for c in comparisons], "paths": str(file)}, indent=2))
+        paths = None if file is None else str(file)
+        typer.echo(json.dumps({"comparisons": [c.to_json() for c in comparisons], "paths": paths}, indent=2))
         return
     for number, comparison in enumerate(comparisons):
         typer.echo(("\n" if number else "") + "\n".join(lines(comparison)))
-    typer.echo(f"\npaths on one axis: {file}")
+    if file is not None:
+        typer.echo(f"\npaths on one axis: {file}")
 
 
 @app.command("figures")

@@ -6,10 +6,7 @@ its mean; over a single pair it carries none, and says so.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
@@ -276,16 +273,7 @@ def _groups(a: Scenario, b: Scenario) -> Iterator[tuple[str, str, str]]:
                 yield f"group.{name}.{key}", str(mine.texts.get(key, "default")), str(theirs.texts.get(key, "default"))
 
 
-# Many runs -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that did not come to its end, and why; the others go on."""
-
-    label: str
-    seed: int
-    sentence: str
+# Values of a knob -----------------------------------------------------------------------------------------------------------
 
 
 def variants(scenario: Scenario, vary: str) -> dict[str, Scenario]:
@@ -306,51 +294,6 @@ def variants(scenario: Scenario, vary: str) -> dict[str, Scenario]:
     except Mistake as mistake:
         file = "--vary" if mistake.file == "--set" else mistake.file
         raise Mistake(file, mistake.knob, mistake.given, mistake.allowed, mistake.meaning) from None
-
-
-def run_all(
-    scenarios: Mapping[str, Scenario], seeds: Sequence[int], done: Callable[[str, int], None] | None = None
-) -> tuple[dict[str, list[Run]], list[Failure], bool]:
-    """Run every scenario with every seed, a processor each. The last part says whether Ctrl-C ended it early.
-
-    A run that fails loses only itself.
-    """
-    from offhours.experiments.run import MarketFull, run_one
-
-    found: dict[str, list[Run]] = {label: [] for label in scenarios}
-    failures: list[Failure] = []
-    jobs = [(label, seed) for seed in seeds for label in scenarios]
-    stop = threading.Event()
-
-    def one(label: str, seed: int) -> Run:
-        return run_one(scenarios[label], seed, log_trades=False, stop=stop)
-
-    def keep(label: str, seed: int, future: Future[Run]) -> None:
-        try:
-            made = future.result()
-            if not made.interrupted:
-                found[label].append(made)
-        except MarketFull as error:
-            failures.append(Failure(label, seed, str(error)))
-        except KeyboardInterrupt:
-            return
-        if done is not None:
-            done(label, seed)
-
-    with ThreadPoolExecutor(max_workers=max(1, min(len(jobs), os.cpu_count() or 1))) as pool:
-        try:
-            # The first run compiles alone; the others find everything compiled.
-            first = pool.submit(one, *jobs[0])
-            keep(*jobs[0], first)
-            futures = {pool.submit(one, *job): job for job in jobs[1:]}
-            for future in as_completed(futures):
-                keep(*futures[future], future)
-        except KeyboardInterrupt:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-    for runs in found.values():
-        runs.sort(key=lambda run: run.seed)
-    return found, failures, stop.is_set()
 
 
 # In words and pictures -----------------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ def _keep_fork(simulation: Simulation, file: Path) -> None:
 # Advancing -----------------------------------------------------------------------------------------------------------
 
 
-class _Watch:
+class Watch:
     """Whether the run is to end: Ctrl-C was pressed, or another thread said so.
 
     The first press ends the run cleanly; the second is an ordinary KeyboardInterrupt.
@@ -222,7 +222,7 @@ class _Watch:
         self.stop.set()
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[_Watch]:
+    def watching(self) -> Iterator[Watch]:
         """Answer Ctrl-C for a while; only the main thread hears it."""
         if threading.current_thread() is not threading.main_thread():
             yield self
@@ -247,7 +247,7 @@ class Eye(Protocol):
         """Such an instant was reached, or the end of a leg before it."""
 
 
-def _advance(simulation: Simulation, until_us: int, watch: _Watch, progress: Progress | None, doing: str, eye: Eye | None = None) -> bool:  # fmt: skip
+def _advance(simulation: Simulation, until_us: int, watch: Watch, progress: Progress | None, doing: str, eye: Eye | None = None) -> bool:  # fmt: skip
     """Bring a market to an instant; False where it was interrupted on the way."""
     from_us = simulation.now_us
     while True:
@@ -373,7 +373,7 @@ def measure(
     Without `liquidations` nobody's begins from the first measured instant on; until then the market is the same.
     """
     began = time.perf_counter()
-    with _Watch(stop).watching() as watch:
+    with Watch(stop).watching() as watch:
         simulation = build(scenario, seed, log_trades=False)
         base_ushares = endowed(simulation.memory)
         if not _warm_up(simulation, scenario, seed, watch, progress, cached) or watch.pressed:
@@ -428,7 +428,7 @@ def measure(
     )
 
 
-def _warm_up(simulation: Simulation, scenario: Scenario, seed: int, watch: _Watch, progress: Progress | None, cached: bool) -> bool:  # fmt: skip
+def _warm_up(simulation: Simulation, scenario: Scenario, seed: int, watch: Watch, progress: Progress | None, cached: bool) -> bool:  # fmt: skip
     """Trade until just before the first measured instant, or take that state from the cache; False if interrupted."""
     last_us = scenario.measure_from_us - 1
     if last_us <= scenario.start_us:
@@ -594,7 +594,7 @@ def run(
     saved = save or out is not None or name is not None
     if saved:
         target_of(scenario, seed, out, name)
-    with _Watch().watching() as watch:
+    with Watch().watching() as watch:
         made = run_one(scenario, seed, progress, log_trades=log_trades, cached=cached, stop=watch.stop)
         if made.interrupted:
             # What there is is written; pressed once more, without a report.
@@ -608,7 +608,7 @@ def run(
     return made
 
 
-def _run_controls(made: Run, progress: Progress | None, cached: bool, watch: _Watch) -> None:
+def _run_controls(made: Run, progress: Progress | None, cached: bool, watch: Watch) -> None:
     """Run the scenario's controls on the run's luck, and, where anybody was liquidated, the market without liquidations.
 
     Each is a market of its own: as many run at a time as there are processors.

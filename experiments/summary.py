@@ -79,7 +79,8 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "gap": own["gap"],
         "first_price": own["first_price"],
         "by_ticker": by_ticker,
-        "liquidations": solvency.liquidations(events, _stages(measured)),
+        "liquidations": solvency.liquidations(events, _stages(measured))
+        | {"own_margin_usd": usd(solvency.own_margin_uusd(measured.tables["cases"]))},
         "shortfall_usd": usd(shortfall),
         "paid_by_usd": solvency.paid_by(_stages(measured), after.paid_uusd - before.paid_uusd),
         "bad_debt_usd": usd(after.unpaid_uusd - before.unpaid_uusd),
@@ -168,6 +169,7 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
         if first is None
         else gaps.miss_pct(bars, number, int(first["time_us"]), float(first["price_usd"]), tick_usd),
         "minutes_apart": None if awake_us is None else gaps.minutes_apart(bars, number, awake_us, tick_usd),
+        **gaps.mark_wrong(bars, number, tick_usd),
     }
     lot_ushares = int(rules[_book_rules()]["lot_ushares"][2 * number])
     unit_uusd = int(measured.after.unit_uusd[number])

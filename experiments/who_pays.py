@@ -1,61 +1,57 @@
-"""Who pays: the same question, on the same luck, under several rulebooks, and one page that sets them side by side.
+"""Who pays: the same question, on the same luck, under several rulebooks or policies of auto-deleveraging, side by side.
 
     >>> found = side_by_side(scenario("weekend-gap"), ["kraken", "bitmex"], seeds=range(7, 27))
-    >>> write_page(found, Path("runs"))
+    >>> write_page(found, Path("runs"))                  # of who_pays_page.py
 
 Each venue's rulebook stands as it is: what the scenario itself says of perp, token and margin classes is left out, so that
 rules meet rules. People keep their money and their wishes; who wants more leverage than a venue lends gets what it lends.
 
 The bill of a run is in dollars per $1M of open interest at the close the run is about. It begins with what liquidated accounts
 lost of their own margin between the day their case was opened and its end, and goes on with the shortfall, by whoever paid it.
+Providers and a vault pay nothing of it by rule: they take positions at a price and may lose on them later. What they lost so is
+part of the bill, too, and apart from the shortfall.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from offhours.experiments.compare import CONFIDENCE, Failure, run_all
-from offhours.experiments.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, dollars, tick_dollars
+from offhours.experiments.compare import CONFIDENCE
+from offhours.experiments.many import Failure, Step, run_all
 from offhours.experiments.scenario import Scenario
-from offhours.sim.rules import Mistake, read_layer, tickers
+from offhours.sim.market import waterfall
+from offhours.sim.rules import POLICY, Mistake, read_layer, read_venue, runs, tickers
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from offhours.experiments.run import Run
 
-OWN, NOBODY = "own margin", "nobody (bad debt)"
-COLOURS = {
-    OWN: "#D0D0D0",
-    "providers": SKY,
-    "pool": GREEN,
-    "backstop": BLUE,
-    "vault": BLUE,
-    "fund": ORANGE,
-    "insurance": ORANGE,
-    "adl": VERMILLION,
-    "winners": VERMILLION,
-    "socialised": PURPLE,
-    NOBODY: BLACK,
+OWN, PROVIDERS, VAULT_LATER, NOBODY = "own margin", "providers, on what they took", "vault, on what it took", "nobody (bad debt)"  # fmt: skip
+PAYERS = {
+    "backstop": "vault",
+    "pool": "liquidity pool",
+    "insurance fund": "insurance fund",
+    "auto-deleverage": "winners by ADL",
+    "socialised": "socialised",
 }
-"""Colour of a payer, by a word in its name."""
+"""What a payer of the summary is called on the page."""
+ORDER = (OWN, PROVIDERS, VAULT_LATER, *PAYERS.values(), NOBODY)
+LATER = (PROVIDERS, VAULT_LATER)
+"""Parts of a bill that are no part of the shortfall."""
 WORST = 0.01
 PER_USD = 1e6
+CENT = 0.005
+
+
+# A bill --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Bill:
-    """One run's bill, dollars per $1M of open interest, by payer."""
+    """One run's bill, dollars per $1M of open interest, by payer; a payer that the venue does not have is left out."""
 
     seed: int
     parts: Mapping[str, float]
@@ -67,40 +63,44 @@ class Bill:
 
     @property
     def shortfall(self) -> float:
-        """What others than the liquidated accounts paid, and what nobody did."""
-        return self.total - self.parts[OWN]
+        """What was missing in liquidated accounts: paid by others, or by nobody."""
+        return sum(value for name, value in self.parts.items() if name != OWN and name not in LATER)
 
 
-def own_margin_usd(cases: Any) -> float:
-    """What liquidated accounts lost of their own equity from the opening to the end of each case, dollars.
+def providers_usd(run: Run) -> float | None:
+    """What liquidity providers gained or lost; None where the venue assigns nothing, or the scenario has none."""
+    own = [group.name for group in run.scenario.groups if group.population == "liquidator"]
+    assigns = waterfall.STAGES[waterfall.ASSIGNED] in run.summary["liquidations"]["by_stage"]
+    return sum(float(run.summary["pnl_usd"][name]) for name in own) if own and assigns else None
 
-    `cases` are exact rows of the table of cases (event 1 opens, 2 and 3 end). Equity below zero is somebody else's loss.
-    """
-    lost, opened = 0, {}
-    for row in cases:
-        account, worth = int(row["account"]), max(0, int(row["equity_uusd"]))
-        if int(row["event"]) == 1:
-            opened[account] = worth
-        elif account in opened:
-            lost += max(0, opened.pop(account) - worth)
-    return lost / 1e6
+
+def vault_usd(run: Run) -> float | None:
+    """What the vault gained or lost on positions after it took them; None where the venue has none."""
+    has = waterfall.STAGES[waterfall.VAULT] in run.summary["liquidations"]["by_stage"]
+    return float(run.summary["takeover_pnl_usd"]) if has else None
 
 
 def bill(run: Run) -> Bill | None:
     """The bill of a run; None where there was no open interest at the close."""
-    interest = run.summary["gap_risk"]["open_interest_usd"]
+    s = run.summary
+    interest = s["gap_risk"]["open_interest_usd"]
     if not interest:
         return None
-    scale = PER_USD / interest
-    paid = {name: value for name, value in run.summary["paid_by_usd"].items() if value is not None}
-    own = own_margin_usd(run.exact_rows()["cases"])
-    parts = {OWN: own, **paid, NOBODY: run.summary["bad_debt_usd"]}
-    return Bill(run.seed, {name: value * scale for name, value in parts.items()})
+    parts: dict[str, float] = {OWN: s["liquidations"]["own_margin_usd"]}
+    for name, result in ((PROVIDERS, providers_usd(run)), (VAULT_LATER, vault_usd(run))):
+        if result is not None:
+            parts[name] = max(0.0, -result)
+    parts |= {PAYERS[name]: value for name, value in s["paid_by_usd"].items() if value is not None}
+    parts[NOBODY] = s["bad_debt_usd"]
+    return Bill(run.seed, {name: value * PER_USD / interest for name, value in parts.items()})
+
+
+# Rulebooks -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Rulebook:
-    """One venue in the comparison."""
+    """One venue in the comparison, or one policy, or one of both."""
 
     label: str
     title: str
@@ -115,10 +115,20 @@ class Rulebook:
         return [own for own in map(bill, self.runs) if own is not None]
 
     @property
+    def payers(self) -> tuple[str, ...]:
+        """Whoever can appear on its bill."""
+        return tuple(name for name in ORDER if any(name in own.parts for own in self.bills))
+
+    @property
     def hit(self) -> str:
         """In how many runs somebody else paid, in words."""
         bills = self.bills
-        return counted(sum(b.shortfall >= 0.005 for b in bills), len(bills)) if bills else "no run came to its end"
+        return counted(sum(b.shortfall >= CENT for b in bills), len(bills)) if bills else "no run came to its end"
+
+    def mean(self, of: Callable[[Bill], float]) -> float:
+        """A mean over its bills, of which there is at least one."""
+        bills = self.bills
+        return sum(map(of, bills)) / len(bills)
 
 
 @dataclass
@@ -132,6 +142,10 @@ class SideBySide:
     interrupted: bool
     left_out: tuple[str, ...]
     """Rules of the scenario that were left out so that the venues' own stand."""
+    policies: bool = False
+    """Whether policies of auto-deleveraging were varied."""
+    kept: int = 0
+    """Runs that were there from before."""
 
 
 def evidence(scenario: Scenario) -> tuple[int, int]:
@@ -142,21 +156,92 @@ def evidence(scenario: Scenario) -> tuple[int, int]:
     return len(said) - assumed, assumed
 
 
-def at_venues(scenario: Scenario, venues: Sequence[str]) -> dict[str, Scenario]:
-    """The scenario under each rulebook, by name. Raises :class:`Mistake` for fewer than two, or a doubled one."""
-    if len(venues) < 2 or len(set(venues)) < len(venues):
-        raise Mistake("--venues", "", ",".join(venues), "is two or more rulebooks, each named once, like kraken,bitmex")
-    return {Path(venue).stem: scenario.at_venue(venue) for venue in venues}
+def deleverages(scenario: Scenario) -> bool:
+    """Whether the scenario's venue has auto-deleveraging."""
+    return bool((scenario.rules[waterfall.places]["stage"] == waterfall.DELEVERAGED).any())
+
+
+def arms(
+    scenario: Scenario, venues: Sequence[str] = (), policies: Sequence[str] = ()
+) -> tuple[dict[str, Scenario], list[Failure]]:
+    """The scenario under each rulebook and policy, by label, and those that cannot hold it.
+
+    A name that there is not is a :class:`Mistake`; so are fewer than two to compare, a doubled one, and policies where nobody
+    is deleveraged. A venue that exists and cannot hold the scenario is a failure: the others are compared without it.
+    """
+    for option, names, example in (("--venues", venues, "kraken,bitmex"), ("--policies", policies, "queue,pro rata")):
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if list(names).count(name) > 1)
+            raise Mistake(option, "", twice, f"'{twice}' is named twice; each is named once, like {example}")
+    if max(1, len(venues)) * max(1, len(policies)) < 2:
+        option = "--venues" if venues else "--policies"
+        given = next(iter((*venues, *policies)), "")
+        raise Mistake(option, "", given, f"takes two or more to compare, not only '{given}'")
+    for venue in venues:
+        if not runs(read_venue(venue)):
+            scenario.at_venue(venue)
+    stems = [Path(venue).stem for venue in venues]
+    found: dict[str, Scenario] = {}
+    failures: list[Failure] = []
+    for venue, stem in zip(venues or ("",), stems or ("",)):
+        name = venue if stems.count(stem) > 1 else stem
+        try:
+            at = scenario.at_venue(venue) if venue else scenario
+        except Mistake as mistake:
+            failures.append(Failure(name, None, str(mistake)))
+            continue
+        if not policies:
+            found[name] = at
+        elif not deleverages(at):
+            failures.append(Failure(name or at.rules.venue.name, None, "this rulebook has no auto-deleveraging, so no policy of it can be set"))  # fmt: skip
+        else:
+            for policy in policies:
+                found[f"{name}, {policy}" if name else policy] = _with_policy(at, policy)
+    if len(found) < 2:
+        why = "; ".join(f"{failure.label}: {failure.sentence}" for failure in failures)
+        raise Mistake("compare", "", "", f"fewer than two are left to compare: {why}")
+    return found, failures
+
+
+def _with_policy(scenario: Scenario, policy: str) -> Scenario:
+    try:
+        own = scenario.with_changes({POLICY: policy})
+        if own.programs and not own.allow_policies:
+            # Says that it must be allowed.
+            own.deciders()
+        return own
+    except Mistake as mistake:
+        file = "--policies" if mistake.file == "--set" else mistake.file
+        raise Mistake(file, mistake.knob, mistake.given, mistake.allowed, mistake.meaning) from None
 
 
 def side_by_side(
-    scenario: Scenario, venues: Sequence[str], seeds: Sequence[int], done: Callable[[str, int], None] | None = None
+    scenario: Scenario,
+    venues: Sequence[str] = (),
+    seeds: Sequence[int] = range(7, 15),
+    done: Callable[[Step], None] | None = None,
+    policies: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> SideBySide:
-    """Run a scenario under several rulebooks, each with the same seeds. A run that fails loses only itself."""
-    chosen = at_venues(scenario, venues)
-    found, failures, interrupted = run_all(chosen, seeds, done)
-    books = [Rulebook(label, own.rules.venue.title, own, *evidence(own), found[label]) for label, own in chosen.items()]
-    return SideBySide(scenario.question, books, tuple(seeds), failures, interrupted, scenario.own_rules())
+    """Run a scenario under several rulebooks or policies, each with the same seeds. A run that fails loses only itself.
+
+    Runs are kept in `folder`, and those that are there already are not made again.
+    """
+    chosen, failures = arms(scenario, venues, policies)
+    many = run_all(chosen, seeds, done, folder)
+    books = [
+        Rulebook(label, own.rules.venue.title, own, *evidence(own), many.runs[label]) for label, own in chosen.items()
+    ]
+    return SideBySide(
+        scenario.question,
+        books,
+        tuple(seeds),
+        failures + many.failures,
+        many.interrupted,
+        scenario.own_rules() if venues else (),
+        bool(policies),
+        many.kept,
+    )
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------
@@ -201,6 +286,12 @@ def worst(values: Sequence[float]) -> tuple[float, int]:
     return sum(ordered[:many]) / many, many
 
 
+def worst_bills(bills: Sequence[Bill]) -> list[Bill]:
+    """The bills of the worst 1 % of runs by shortfall; among equals, by all that was paid."""
+    ordered = sorted(bills, key=lambda b: (b.shortfall, b.total), reverse=True)
+    return ordered[: worst([b.shortfall for b in bills])[1]]
+
+
 def worst_of(n: int) -> str:
     """The worst runs that there are, in words: "worst 1 of 20 runs", "worst 1 % of runs"."""
     return "worst 1 % of runs" if n >= 1 / WORST else f"worst 1 of {n} runs"
@@ -213,34 +304,52 @@ def _deep(summary: Mapping[str, Any], *path: str) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def funding_paid_usd(run: Run) -> float:
-    """Dollars that changed hands as funding: half of the sum of what every account paid or received."""
-    frame = run.tables()["groups"]
-    return float(frame["funding_usd"].abs().sum()) / 2 if "funding_usd" in frame else 0.0
+def _per_million(run: Run, value: float | None) -> float | None:
+    interest = run.summary["gap_risk"]["open_interest_usd"]
+    return None if value is None or not interest else value * PER_USD / interest
 
 
-MEASURES: tuple[tuple[str, str, Callable[[Run], float | None]], ...] = (
-    ("shortfall per $1M", "USD", lambda run: own.shortfall if (own := bill(run)) is not None else None),
-    ("mark wrong for, after the first price", "min", lambda run: _deep(run.summary, "by_ticker", run.scenario.headline, "gap", "minutes_apart")),
-    ("mark furthest from the stock, while one can see it", "%", lambda run: mark_error_pct(run)),
-    ("funding, standard deviation", "bp/h", lambda run: _deep(run.summary, "funding", "std_bp")),
-    ("hedges broken", "count", lambda run: _deep(run.summary, "cascade", "hedges_broken")),
-    ("ADL", "USD", lambda run: _deep(run.summary, "adl", "notional_usd")),
+def funding_paid_usd(run: Run) -> float | None:
+    """Dollars that longs and shorts paid as funding, in all tickers: each side while the rate was against it."""
+    carries = [_deep(of, "funding", "carry", side) for of in run.summary["by_ticker"].values() for side in ("longs_usd", "shorts_usd")]  # fmt: skip
+    known = [value for value in carries if value is not None]
+    return sum(known) if known else None
+
+
+def _of_headline(run: Run, *path: str) -> float | None:
+    return _deep(run.summary, "by_ticker", run.scenario.headline, *path)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that is set beside the bill."""
+
+    label: str
+    unit: str
+    read: Callable[[Run], float | None]
+    """None where a venue, or a run, does not have it."""
+    event: bool = False
+    """Whether it is told in how many runs it is above nothing."""
+    policies: bool = False
+    """Whether it is shown only where policies are varied."""
+
+
+MEASURES = (
+    Measure("shortfall per $1M", "USD", lambda run: own.shortfall if (own := bill(run)) is not None else None, event=True),
+    Measure("closed by ADL per $1M", "USD", lambda run: _per_million(run, _deep(run.summary, "adl", "notional_usd")), event=True),
+    Measure("hedges broken", "count", lambda run: _deep(run.summary, "cascade", "hedges_broken"), event=True),
+    Measure("accounts reduced by ADL", "count", lambda run: _deep(run.summary, "adl", "accounts"), policies=True),
+    Measure("largest cut, of a position", "share", lambda run: _deep(run.summary, "cascade", "deleveraging", "largest_cut"), policies=True),
+    Measure("Gini of the cuts", "number", lambda run: _deep(run.summary, "cascade", "deleveraging", "gini"), policies=True),
+    Measure("liquidated per $1M", "USD", lambda run: _per_million(run, run.summary["liquidations"]["notional_usd"])),
+    Measure("how long the mark is wrong", "min", lambda run: _of_headline(run, "gap", "mark_wrong_minutes")),
+    Measure("how far it is wrong at most", "%", lambda run: _of_headline(run, "gap", "mark_furthest_pct")),
+    Measure("funding paid per $1M", "USD", lambda run: _per_million(run, funding_paid_usd(run))),
+    Measure("funding, standard deviation", "bp/h", lambda run: _deep(run.summary, "funding", "std_bp")),
+    Measure("providers' result per $1M", "USD", lambda run: _per_million(run, providers_usd(run))),
+    Measure("vault's result on what it took, per $1M", "USD", lambda run: _per_million(run, vault_usd(run))),
+    Measure("open interest at the close", "USD", lambda run: _deep(run.summary, "gap_risk", "open_interest_usd")),
 )  # fmt: skip
-"""What is set beside the bill: label, unit, and how to read it off a run (None where a venue does not have it)."""
-
-
-def mark_error_pct(run: Run) -> float | None:
-    """Furthest distance of the mark from the stock at full minutes at which the stock has a quote, percent of the stock."""
-    bars = run.exact_rows()["bars"]
-    number = run.scenario.tickers.index(run.scenario.headline)
-    seen = bars[
-        (bars["ticker"] == number) & (bars["stock_visible"] == 1) & (bars["time_us"] >= run.scenario.measure_from_us)
-    ]
-    if len(seen) == 0:
-        return None
-    tick_usd = run.scenario.rules.instrument(run.scenario.headline).tick_uusd / 1e6
-    return float(np.abs(seen["mark_ticks"] * tick_usd / seen["stock_usd"] - 1).max() * 100)
 
 
 @dataclass(frozen=True)
@@ -252,247 +361,36 @@ class Row:
     means: tuple[float | None, ...]
     differences: tuple[tuple[float, float, float] | None, ...]
     """Of each venue but the first: mean difference and its simultaneous interval; None where there are no two pairs."""
+    counts: tuple[str, ...] = ()
+    """In how many runs it is above nothing, in words, where that is told."""
 
 
 def rows(found: SideBySide) -> list[Row]:
     """All measures. The intervals hold together with 95 %: each has 1 - 5 % / (their number) (Bonferroni)."""
-    values = [
-        [{run.seed: value for run in book.runs if (value := read(run)) is not None} for book in found.books]
-        for _, _, read in MEASURES
-    ]
-    many = max(1, sum(bool(of[0].keys() & other.keys()) for of in values for other in of[1:]))
-    level = 1 - (1 - CONFIDENCE) / many
+    values = {
+        measure: [
+            {run.seed: value for run in book.runs if (value := measure.read(run)) is not None} for book in found.books
+        ]
+        for measure in MEASURES
+        if found.policies or not measure.policies
+    }
+    values = {measure: of for measure, of in values.items() if any(of)}
+    level = 1 - (1 - CONFIDENCE) / max(1, sum(_pairs(of[0], other) > 1 for of in values.values() for other in of[1:]))
     made = []
-    for (label, unit, _), of in zip(MEASURES, values):
+    for measure, of in values.items():
         differences: list[tuple[float, float, float] | None] = []
         for other in of[1:]:
             pairs = [other[seed] - of[0][seed] for seed in sorted(of[0].keys() & other.keys())]
             around = interval_of_mean(pairs, level)
             differences.append(None if around is None else (sum(pairs) / len(pairs), *around))
         means = tuple(sum(own.values()) / len(own) if own else None for own in of)
-        made.append(Row(label, unit, means, tuple(differences)))
+        counts = tuple(
+            counted(sum(value >= CENT for value in own.values()), len(own)) if measure.event and own else ""
+            for own in of
+        )
+        made.append(Row(measure.label, measure.unit, means, tuple(differences), counts if any(counts) else ()))
     return made
 
 
-# The figure ----------------------------------------------------------------------------------------------------------
-
-
-def colour_of(payer: str) -> str:
-    """The colour of a payer."""
-    return next((colour for word, colour in COLOURS.items() if word in payer.lower()), "#8C8C8C")
-
-
-def title(found: SideBySide) -> str:
-    """The finding: where others than the liquidated accounts paid least and most."""
-    cost = {book.label: sum(b.shortfall for b in book.bills) / len(book.bills) for book in found.books if book.bills}
-    if len(cost) < 2:
-        return "Who pays: fewer than two rulebooks have a run"
-    least, most = min(cost, key=lambda k: cost[k]), max(cost, key=lambda k: cost[k])
-    if cost[most] < 0.5:
-        return f"Under {len(cost)} rulebooks the margin of the liquidated accounts pays all"
-    return (
-        f"Beyond own margin, {most} costs others {dollars(cost[most])} per $1M of open interest, "
-        f"{least} {dollars(cost[least])}"
-    )
-
-
-def picture_of(found: SideBySide, empty: bool = False) -> Figure:
-    """The figure, drawn (or its axes only)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 1.6 + 0.95 * len(found.books)), layout="constrained")
-    ax = figure.subplots()
-    if not empty:
-        draw(found, ax)
-    return figure
-
-
-def draw(found: SideBySide, ax: Axes | None = None) -> Axes:
-    """One bar a rulebook: mean bill by payer, whisker on the total; a thin bar below for the worst 1 % of runs."""
-    ax = picture_of(found, empty=True).axes[0] if ax is None else ax
-    payers = list(dict.fromkeys(name for book in found.books for b in book.bills for name in b.parts))
-    payers = [p for p in payers if p != NOBODY] + [NOBODY]
-    labelled: set[str] = set()
-    for place, book in enumerate(found.books):
-        bills = book.bills
-        if not bills:
-            ax.text(0, place, " no run came to its end", va="center", fontsize=9)
-            continue
-        ordered = sorted(bills, key=lambda b: b.shortfall, reverse=True)
-        chosen = ordered[: worst([b.shortfall for b in bills])[1]]
-        for of, centre, height in ((bills, place, 0.42), (chosen, place + 0.34, 0.12)):
-            left = 0.0
-            for payer in payers:
-                width = sum(b.parts.get(payer, 0.0) for b in of) / len(of)
-                if width > 0:
-                    name = payer if payer not in labelled else None
-                    labelled.add(payer)
-                    ax.barh(
-                        centre,
-                        width,
-                        height,
-                        left=left,
-                        color=colour_of(payer),
-                        edgecolor="white",
-                        linewidth=0.6,
-                        label=name,
-                    )
-                    left += width
-        around = interval_of_mean([b.total for b in bills])
-        if around is not None:
-            ax.plot(around, (place, place), color=BLACK, linewidth=1.2, solid_capstyle="butt")
-            for end in around:
-                ax.plot((end, end), (place - 0.1, place + 0.1), color=BLACK, linewidth=1.2)
-        ax.annotate(
-            f"{book.sourced} / {book.assumed}",
-            (1.01, place),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=9,
-        )
-    ax.annotate("sourced /\nassumed", (1.01, 1.0), xycoords="axes fraction", va="bottom", fontsize=8, color="#555555")
-    ax.set_yticks(range(len(found.books)), [book.label for book in found.books])
-    ax.set_ylim(len(found.books) - 0.4, -0.6)
-    ax.set_xlim(left=0)
-    ax.set_xlabel(
-        f"USD per $1M of open interest at the close; mean of {len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}, "
-        f"whisker: 95 % of the mean; thin bar: {worst_of(len(found.seeds))}"
-    )
-    ax.xaxis.set_major_formatter(lambda value, _: tick_dollars(value))
-    ax.set_title(title(found), loc="left", fontsize=11, parse_math=False)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    if labelled:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, frameon=False, fontsize=9)
-    return ax
-
-
-# The page ------------------------------------------------------------------------------------------------------------
-
-
-def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return "none"
-    return dollars(value) if unit == "USD" else f"{value:,.3g} {unit}" if unit not in ("count",) else f"{value:,.3g}"
-
-
-def lines(found: SideBySide) -> list[str]:
-    """The comparison for a terminal."""
-    text = [found.question, ""]
-    for book in found.books:
-        mean = sum(b.shortfall for b in book.bills) / max(1, len(book.bills))
-        text.append(
-            f"{book.label}: {dollars(mean)} per $1M beyond own margin; others paid in {book.hit}; {book.sourced} sourced, {book.assumed} assumed"
-        )
-        parts = {
-            name: sum(b.parts.get(name, 0.0) for b in book.bills) / max(1, len(book.bills))
-            for b in book.bills
-            for name in b.parts
-        }
-        text += [f"    {name:<28} {dollars(value)}" for name, value in parts.items()]
-    for row in rows(found):
-        text.append(
-            f"{row.label}: " + "; ".join(f"{b.label} {_value(m, row.unit)}" for b, m in zip(found.books, row.means))
-        )
-        for book, found_difference in zip(found.books[1:], row.differences):
-            if found_difference is not None:
-                mean, low, high = found_difference
-                star = " *" if not low <= 0 <= high else ""
-                text.append(
-                    f"    {book.label} less {found.books[0].label}: {mean:,.3g} ({low:,.3g} .. {high:,.3g}){star}"
-                )
-    text.append("* the interval leaves zero out; all intervals hold together with 95 %")
-    text += [f"note: {note}" for note in notes(found)]
-    return text
-
-
-def notes(found: SideBySide) -> list[str]:
-    """What a reader must know."""
-    said = []
-    if found.left_out:
-        said.append(f"left out of the scenario, so that each venue's own rule stands: {', '.join(found.left_out)}")
-    if len(found.seeds) == 1:
-        said.append("one seed: no interval can be given")
-    said += [f"{f.label}, seed {f.seed}: {f.sentence}" for f in found.failures]
-    said += [
-        f"{book.label}, seed {run.seed}: {run.summary['outcome']}"
-        for book in found.books
-        for run in book.runs
-        if run.summary["outcome"] != "complete"
-    ]
-    said += [f"{book.label}: {book.scenario.hypothetical}" for book in found.books if book.scenario.hypothetical]
-    return said
-
-
-def to_json(found: SideBySide) -> dict[str, Any]:
-    """As ``--json`` prints it."""
-    return {
-        "question": found.question,
-        "seeds": list(found.seeds),
-        "confidence": CONFIDENCE,
-        "venues": [
-            {
-                "label": book.label,
-                "title": book.title,
-                "sourced": book.sourced,
-                "assumed": book.assumed,
-                "usd_per_million": [{"seed": b.seed, **b.parts} for b in book.bills],
-                "shortfall_runs": book.hit,
-            }
-            for book in found.books
-        ],
-        "rows": [vars(row) for row in rows(found)],
-        "notes": notes(found),
-    }
-
-
-def page(found: SideBySide) -> str:
-    """One HTML page that needs no network."""
-    drawn = io.BytesIO()
-    picture_of(found).savefig(drawn, format="png", dpi=150)
-    picture = base64.b64encode(drawn.getvalue()).decode()
-    head = "".join(f"<th>{escape(book.label)}</th>" for book in found.books)
-    body = ""
-    for row in rows(found):
-        cells = "".join(f"<td>{escape(_value(mean, row.unit))}</td>" for mean in row.means)
-        body += f"<tr><th scope=row>{escape(row.label)}</th>{cells}</tr>"
-        for book, difference in zip(found.books[1:], row.differences):
-            if difference is not None:
-                mean, low, high = difference
-                clear = "" if low <= 0 <= high else " *"
-                said = f"{mean:,.3g} ({low:,.3g} to {high:,.3g}){clear}"
-                label = f"{book.label} less {found.books[0].label}"
-                body += (
-                    f"<tr class=less><td>{escape(label)}</td><td colspan={len(found.books)}>{escape(said)}</td></tr>"
-                )
-    shortfalls = "".join(
-        f"<tr><th scope=row>{escape(book.label)}</th><td>{escape(book.hit)}</td>"
-        f"<td>{book.sourced} sourced, {book.assumed} assumed</td></tr>"
-        for book in found.books
-    )
-    remarks = "".join(f"<li>{escape(note)}</li>" for note in notes(found))
-    return f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
-<title>Who pays: {escape(", ".join(book.label for book in found.books))}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}}
-img{{max-width:100%}}table{{border-collapse:collapse;margin:1rem 0}}th,td{{padding:.2rem .8rem .2rem 0;text-align:right}}
-th[scope=row],td:first-child{{text-align:left;font-weight:normal}}.less td{{color:#555;font-size:.9em}}thead th{{border-bottom:1px solid #999}}</style>
-<h1>{escape(title(found))}</h1><p>{escape(found.question)} The same luck under {len(found.books)} rulebooks, {len(found.seeds)} seed{"s" * (len(found.seeds) > 1)} each.</p>
-<img alt="{escape(title(found))}" src="data:image/png;base64,{picture}">
-<h2>Runs in which others paid</h2><table>{shortfalls}</table>
-<h2>Beside the bill</h2><table><thead><tr><th scope=row></th>{head}</tr></thead><tbody>{body}</tbody></table>
-<p>Means over the runs. Differences are paired by seed; all intervals hold together with 95 % (Bonferroni); * leaves zero out.</p>
-<h2>Notes</h2><ul>{remarks or "<li>none</li>"}</ul></html>
-"""
-
-
-def write_page(found: SideBySide, folder: Path, name: str = "who-pays") -> Path:
-    """Write page and picture into a folder; the page's path."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        picture_of(found).savefig(folder / f"{name}.png", dpi=150)
-        target = folder / f"{name}.html"
-        target.write_text(page(found), "utf-8")
-    except OSError as error:
-        raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
-    return target
+def _pairs(one: Mapping[int, float], other: Mapping[int, float]) -> int:
+    return len(one.keys() & other.keys())

@@ -95,6 +95,21 @@ def minutes_apart(bars: Array, ticker: int, from_us: int, tick_usd: float) -> fl
     return None
 
 
+def mark_wrong(bars: Array, ticker: int, tick_usd: float) -> dict[str, float | None]:
+    """For how many of the minutes in which one can see the stock its mark is further from it than AGREE_PCT, and how far at most.
+
+    Percent of the stock; None where it could never be seen.
+    """
+    own = bars[(bars["ticker"] == ticker) & (bars["stock_visible"] == 1)]
+    apart = np.abs(100 * (own["mark_ticks"] * tick_usd / own["stock_usd"] - 1))
+    known = len(own) > 0
+    return {
+        "mark_wrong_minutes": float((apart > AGREE_PCT).sum()) if known else None,
+        "mark_seen_minutes": float(len(own)),
+        "mark_furthest_pct": float(apart.max()) if known else None,
+    }
+
+
 def drawdown(worth: Array) -> float:
     """Largest fall of a fund's worth from its highest before, in the unit given; 0 for one that only grew."""
     return float((np.maximum.accumulate(worth) - worth).max()) if len(worth) else 0.0

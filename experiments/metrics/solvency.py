@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from offhours.sim.market import bars, matching, waterfall
+from offhours.sim.market import bars, liquidation, matching, waterfall
 
 Array = np.ndarray[Any, Any]
 
@@ -34,6 +34,23 @@ def liquidations(events: Array, stages: Sequence[int]) -> dict[str, Any]:
         "notional_usd": int(np.abs(acts["value_uusd"]).sum()) / 1e6,
         "by_stage": by_stage,
     }
+
+
+def own_margin_uusd(cases: Array) -> int:
+    """What liquidated accounts lost of their own equity from the opening to the end of each case.
+
+    `cases` are exact rows of the table of cases (event 1 opens, 2 and 3 end). Equity below zero is somebody else's loss.
+    """
+    lost, opened = 0, {}
+    for account, event, equity in zip(
+        cases["account"].tolist(), cases["event"].tolist(), cases["equity_uusd"].tolist()
+    ):
+        worth = max(0, equity)
+        if event == liquidation.OPENED:
+            opened[account] = worth
+        elif account in opened:
+            lost += max(0, opened.pop(account) - worth)
+    return lost
 
 
 def paid_by(stages: Sequence[int], paid_uusd: Array) -> dict[str, float | None]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from offhours.experiments import run as run_module
-from offhours.experiments.compare import compare, inputs, lines, run_all, variants
-from offhours.experiments.run import MarketFull, run_one
+from offhours.experiments.compare import compare, inputs, lines, variants
+from offhours.experiments.many import run_all
+from offhours.experiments.run import run_one
 from offhours.sim.rules import Mistake
 
 from .tiny import tiny, tiny_run
@@ -19,9 +19,9 @@ LEVERAGE = "perp.margin.leverage_max"
 @pytest.fixture(scope="module")
 def pair() -> Any:
     """Two seeds of 20x and of 5x."""
-    found, failures, interrupted = run_all(variants(tiny(), f"{LEVERAGE}=20,5"), (7, 8))
-    assert not failures and not interrupted
-    return found
+    many = run_all(variants(tiny(), f"{LEVERAGE}=20,5"), (7, 8))
+    assert not many.failures and not many.interrupted
+    return many.runs
 
 
 def test_runs_are_paired_by_seed(pair: Any) -> None:
@@ -75,20 +75,8 @@ def test_it_reads_as_a_table(pair: Any) -> None:
     assert "B-A" in text and "95% interval" in text and "over 2 seeds" in text
 
 
-def test_a_failing_run_loses_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(chosen: Any, seed: int, **options: Any) -> Any:
-        if seed == 8:
-            raise MarketFull("the table of trades ran full")
-        return run_one(chosen, seed, **options)
-
-    monkeypatch.setattr(run_module, "run_one", failing)
-    found, failures, interrupted = run_all({"one": tiny()}, (7, 8))
-    assert [run.seed for run in found["one"]] == [7] and not interrupted
-    assert [(failure.seed, failure.sentence) for failure in failures] == [(8, "the table of trades ran full")]
-
-
 def test_threads_make_the_same_runs(pair: Any) -> None:
-    alone = run_one(tiny(perp__margin__leverage_max="20"), 7, log_trades=False)
+    alone = run_one(tiny(perp__margin__leverage_max="20"), 7)
     assert pair["leverage_max=20"][0].summary["tape_sha256"] == alone.summary["tape_sha256"]
 
 

@@ -152,7 +152,7 @@ def test_the_market_taken_from_the_cache_is_the_market_itself(own_cache: Path) -
     """Every table, bit for bit, at the first measured instant and at the end."""
     states = []
     for _ in range(2):
-        watch = run_module._Watch()
+        watch = run_module.Watch()
         market = build(tiny(), 7, log_trades=False)
         assert run_module._warm_up(market, tiny(), 7, watch, None, True)
         market.tape = Tape()

@@ -11,24 +11,27 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from offhours.experiments import who_pays
+from offhours.experiments import who_pays, who_pays_page
+from offhours.experiments.many import Failure
+from offhours.experiments.metrics.solvency import own_margin_uusd
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.experiments.who_pays import (
     NOBODY,
     OWN,
+    PROVIDERS,
+    VAULT_LATER,
     Bill,
     Rulebook,
     SideBySide,
-    at_venues,
+    arms,
     bill,
     counted,
     interval_of_mean,
-    own_margin_usd,
     share_interval,
     worst,
     worst_of,
 )
-from offhours.sim.rules import Mistake
+from offhours.sim.rules import POLICY, Mistake
 
 from .tiny import tiny
 
@@ -38,33 +41,51 @@ CASES = np.array(
 )
 
 
-NO_BARS = np.zeros(0, dtype=[("ticker", "i8"), ("stock_visible", "i8"), ("time_us", "i8")])
-
-
 def test_own_margin_is_what_an_account_had_less_what_is_left() -> None:
     """$40 to $25 is $15; $10 to minus $7 is $10, the seven are a shortfall; a case still open counts when it ends."""
-    assert own_margin_usd(CASES) == 25.0
+    assert own_margin_uusd(CASES) == 25_000_000
 
 
-def run_of(paid: dict[str, float | None], bad: float, interest: float | None, seed: int = 7) -> Any:
-    """A stand-in for a finished run."""
+def run_of(paid: dict[str, float | None], bad: float, interest: float | None, seed: int = 7, own: float = 25.0, **more: Any) -> Any:  # fmt: skip
+    """A stand-in for a finished run; `more` are the stages of the venue, and results of its groups."""
+    stages, results = more.get("stages", ()), more.get("results", {})
     summary = {
         "paid_by_usd": paid,
         "bad_debt_usd": bad,
         "gap_risk": {"open_interest_usd": interest},
+        "liquidations": {"own_margin_usd": own, "notional_usd": 1000.0, "by_stage": {stage: {} for stage in stages}},
+        "pnl_usd": results,
+        "takeover_pnl_usd": more.get("takeover", 0.0),
         "outcome": "complete",
         "by_ticker": {},
+        "adl": more.get("adl"),
         "funding": {"std_bp": 0.5},
     }
-    return SimpleNamespace(summary=summary, seed=seed, exact_rows=lambda: {"cases": CASES, "bars": NO_BARS})
+    groups = [SimpleNamespace(name=name, population="liquidator") for name in results]
+    return SimpleNamespace(
+        summary=summary, seed=seed, scenario=SimpleNamespace(groups=groups, headline="TSLAx", name="it")
+    )
 
 
 def test_a_bill_is_per_million_of_open_interest_and_leaves_out_what_a_venue_lacks() -> None:
-    own = bill(run_of({"liquidity pool": 30.0, "insurance fund": None}, 5.0, 2_000_000.0))
+    own = bill(run_of({"pool": 30.0, "insurance fund": None}, 5.0, 2_000_000.0))
     assert own is not None
     assert dict(own.parts) == {OWN: 12.5, "liquidity pool": 15.0, NOBODY: 2.5}
     assert (own.total, own.shortfall) == (30.0, 17.5)
     assert bill(run_of({}, 0.0, None)) is None
+
+
+def test_what_takers_lost_later_is_on_the_bill_and_no_part_of_the_shortfall() -> None:
+    """Providers lost $8 and the vault $6 on what they took; nothing was missing. What they gain takes nothing off the bill."""
+    lost = run_of({"backstop": 0.0}, 0.0, 1e6, stages=("assignment", "backstop vault"), results={"takers": -8.0}, takeover=-6.0)  # fmt: skip
+    own = bill(lost)
+    assert own is not None
+    assert (own.parts[PROVIDERS], own.parts[VAULT_LATER]) == (8.0, 6.0)
+    assert (own.total, own.shortfall) == (39.0, 0.0)
+    won = bill(run_of({}, 0.0, 1e6, stages=("assignment",), results={"takers": 8.0}))
+    assert won is not None and won.parts[PROVIDERS] == 0.0 and VAULT_LATER not in won.parts
+    idle = bill(run_of({}, 0.0, 1e6, results={"takers": -8.0}))
+    assert idle is not None and PROVIDERS not in idle.parts, "a venue that assigns nothing owes its providers nothing"
 
 
 def test_a_count_of_zero_says_what_it_leaves_open() -> None:
@@ -90,7 +111,7 @@ def test_intervals_and_tails_by_hand() -> None:
 def test_each_venue_stands_as_it_is() -> None:
     own = scenario("weekend-gap")
     assert "perp.margin.class" in own.own_rules()
-    chosen = at_venues(own, ["kraken", "bitmex"])
+    chosen, _ = arms(own, ["kraken", "bitmex"])
     for name, at in chosen.items():
         assert at.rules.venue.name == name
         changed = {d.name for d in at.differences()} - {"perp.margin.class"}
@@ -98,33 +119,93 @@ def test_each_venue_stands_as_it_is() -> None:
         assert at.gaps == own.gaps
         assert [g.count for g in at.groups] == [g.count for g in own.groups]
     assert chosen["kraken"].rules.setting("perp.margin.class").text == "D"
-    kept = at_venues(scenario("weekend-gap", {"perp.liquidation.fee": "0.3 %"}), ["kraken", "bitmex"])
+    kept, _ = arms(scenario("weekend-gap", {"perp.liquidation.fee": "0.3 %"}), ["kraken", "bitmex"])
     assert {at.rules.setting("perp.liquidation.fee").text for at in kept.values()} == {"0.3 %"}
 
 
-@pytest.mark.parametrize("venues", [["kraken"], ["kraken", "kraken"], ["kraken", "krakn"]])
-def test_wrong_venues_are_one_sentence(venues: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("venues", "policies", "said"),
+    [
+        (["kraken"], [], "two or more"),
+        (["kraken", "kraken"], [], "'kraken' is named twice"),
+        (["kraken", "krakn"], [], "did you mean kraken?"),
+        (["kraken", "okx"], [], "no market runs by it"),
+        ([], ["queue"], "two or more"),
+        ([], ["queue", "qeue"], "--policies"),
+        ([], ["queue", "pro rata", "queue"], "'queue' is named twice"),
+    ],
+)
+def test_wrong_arms_are_one_sentence(venues: list[str], policies: list[str], said: str) -> None:
     with pytest.raises(Mistake) as caught:
-        at_venues(scenario("weekend-gap"), venues)
-    assert "\n" not in str(caught.value)
+        arms(scenario("weekend-gap"), venues, policies)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-def book(label: str, of: Scenario, shortfalls: list[float]) -> Rulebook:
+def test_policies_are_arms_alone_and_at_each_venue() -> None:
+    """Alone they leave the scenario's own rules as they are; a venue that deleverages nobody is left out, with a sentence."""
+    own = scenario("weekend-gap")
+    alone, _ = arms(own, policies=["queue", "pro rata"])
+    assert {at.rules.setting(POLICY).text for at in alone.values()} == {"queue", "pro rata"}
+    assert {at.rules.setting("perp.margin.class").text for at in alone.values()} == {"flat20"}
+    both, failures = arms(own, ["kraken", "bitmex"], ["queue", "pro rata"])
+    assert list(both) == ["kraken, queue", "kraken, pro rata", "bitmex, queue", "bitmex, pro rata"]
+    assert both["bitmex, pro rata"].rules.venue.name == "bitmex" and not failures
+
+
+def test_a_venue_that_cannot_hold_the_scenario_is_left_out(tmp_path: Path) -> None:
+    """The tick is too fine for the price: the other two are compared all the same, and two are needed."""
+    text = Path(who_pays.__file__).parent.parent.joinpath("sim", "venues", "kraken.toml").read_text("utf-8")
+    assert "tick = " in text
+    import re
+
+    bad = tmp_path / "fine.toml"
+    bad.write_text(re.sub(r"(?m)^tick = .*$", 'tick = "$0.000001"', text), "utf-8")
+    found, failures = arms(scenario("weekend-gap"), ["kraken", str(bad), "bitmex"])
+    assert list(found) == ["kraken", "bitmex"]
+    assert [failure.label for failure in failures] == ["fine"] and failures[0].seed is None
+    with pytest.raises(Mistake, match="fewer than two are left to compare: fine"):
+        arms(scenario("weekend-gap"), ["kraken", str(bad)])
+
+
+def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
+    text = Path(who_pays.__file__).parent.parent.joinpath("sim", "venues", "kraken.toml").read_text("utf-8")
+    (tmp_path / "kraken.toml").write_text(text, "utf-8")
+    found, _ = arms(scenario("weekend-gap"), ["kraken", str(tmp_path / "kraken.toml")])
+    assert list(found) == ["kraken", str(tmp_path / "kraken.toml")]
+
+
+def book(label: str, of: Scenario, shortfalls: list[float], **more: Any) -> Rulebook:
     """A rulebook with runs of given shortfalls per $1M."""
-    runs = [run_of({"insurance fund": cost}, 0.0, 1e6, seed) for seed, cost in enumerate(shortfalls)]
+    runs = [run_of({"insurance fund": cost}, 0.0, 1e6, seed, **more) for seed, cost in enumerate(shortfalls)]
     for run in runs:
         run.scenario = of
     return Rulebook(label, label, of, 20, 6, runs)
 
 
-def test_the_page_says_who_pays(tmp_path: Path) -> None:
+def side(*books: Rulebook, seeds: tuple[int, ...] = (0, 1), failures: tuple[Failure, ...] = (), **more: Any) -> SideBySide:  # fmt: skip
+    return SideBySide("Who pays?", list(books), seeds, list(failures), more.pop("interrupted", False), (), **more)
+
+
+def texts_of(found: SideBySide) -> list[str]:
+    """All that is written in the figure."""
+    return [text.get_text() for text in who_pays_page.picture_of(found).findobj(Text)]
+
+
+def test_the_title_says_who_pays_and_no_more_than_is_shown() -> None:
     own = tiny()
-    found = SideBySide(
-        "Who pays?", [book("one", own, [100.0, 120.0]), book("two", own, [0.0, 10.0])], (0, 1), [], False, ()
-    )
-    assert who_pays.title(found) == ("Beyond own margin, one costs others $110 per $1M of open interest, two $5.00")
+    clear = side(book("one", own, [100.0, 102.0, 101.0]), book("two", own, [0.0, 0.0, 0.0]), seeds=(0, 1, 2))
+    assert who_pays_page.title(clear) == "one leaves others $101 per $1M of open interest to pay, all of it paid by the insurance fund; two nothing"  # fmt: skip
+    luck = side(book("one", own, [100.0, 0.0]), book("two", own, [0.0, 10.0]))
+    assert who_pays_page.title(luck).endswith("; two $5.00 (too few seeds to tell them apart)")
+    free = side(book("one", own, [0.0, 0.0]), book("two", own, [0.0, 0.0]))
+    assert who_pays_page.title(free).startswith("No shortfall under 2 rulebooks")
+
+
+def test_differences_are_paired_and_their_intervals_hold_together() -> None:
+    own = tiny()
+    found = side(book("one", own, [100.0, 120.0]), book("two", own, [0.0, 10.0]))
     row = next(row for row in who_pays.rows(found) if row.label == "shortfall per $1M")
-    assert row.means == (110.0, 5.0)
+    assert row.means == (110.0, 5.0) and row.counts == ("2 of 2 (above 16 %, 95 %)", "1 of 2 (1 to 99 %, 95 %)")
     assert row.differences[0] is not None
     mean, low, high = row.differences[0]
     assert mean == -105.0
@@ -132,29 +213,60 @@ def test_the_page_says_who_pays(tmp_path: Path) -> None:
     single = interval_of_mean([-100.0, -110.0])
     assert single is not None
     assert high > single[1], "several intervals at once are each wider"
-    ax = who_pays.draw(found)
-    heading = next(
-        text for text in ax.get_children() if isinstance(text, Text) and text.get_text() == who_pays.title(found)
-    )
-    assert not heading.get_parse_math(), "two dollar signs are no formula"
-    free = SideBySide("?", [book("one", own, [0.0]), book("two", own, [0.1])], (0,), [], False, ())
-    assert who_pays.title(free) == "Under 2 rulebooks the margin of the liquidated accounts pays all"
+
+
+def test_the_figure_has_a_bar_a_rulebook_and_its_evidence() -> None:
+    own = tiny()
+    found = side(book("one", own, [100.0, 120.0]), book("two", own, [0.0, 10.0]))
+    figure = who_pays_page.picture_of(found)
+    ax = figure.axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
-    page = who_pays.write_page(found, tmp_path)
-    text = page.read_text("utf-8")
-    assert "2 of 2" in text
-    assert "1 of 2" in text
-    assert "20 sourced, 6 assumed" in text
-    assert "http" not in text
-    assert "one seed" not in text
-    one_seed = SideBySide("?", found.books, (0,), [], False, ("perp.margin.class",))
-    assert any("one seed" in note for note in who_pays.notes(one_seed))
-    assert any("perp.margin.class" in note for note in who_pays.notes(one_seed))
+    written = texts_of(found)
+    assert written.count("20 / 6") == 2 and "sourced /\nassumed" in written
+    assert {"$135", "$145", "$30.00", "$35.00"} <= set(written), "totals of the mean and of the worst run"
+    assert all(not text.get_parse_math() for text in figure.findobj(Text) if text.get_text().count("$") > 1)
+    thick = [patch for patch in ax.patches if patch.get_height() > 0.3]
+    thin = [patch for patch in ax.patches if patch.get_height() < 0.2]
+    assert sum(patch.get_width() for patch in thick[:2]) == pytest.approx(25 + 110)
+    assert sum(patch.get_width() for patch in thin[:2]) == pytest.approx(25 + 120)
+
+
+def test_the_page_needs_no_network_and_says_what_is_missing(tmp_path: Path) -> None:
+    own = tiny()
+    lost = (Failure("two", 1, "fair.py: raised KeyError"), Failure("two", 2, "fair.py: raised KeyError"), Failure("mine", None, "too fine"))  # fmt: skip
+    found = side(book("one", own, [100.0, 120.0, 0.0]), book("two", own, [0.0]), seeds=(0, 1, 2), failures=lost, kept=1)
+    text = who_pays_page.write_page(found, tmp_path).read_text("utf-8")
+    assert (tmp_path / "who-pays.png").stat().st_size > 10_000
+    for said in (
+        "2 of 3 (9 to 99 %, 95 %)",
+        "0 of 1",
+        "20 sourced, 6 assumed",
+        "two: 2 runs of 3 lost (seeds 1 and 2): fair.py: raised KeyError",
+        "mine is left out: too fine",
+    ):
+        assert said in text, said
+    assert "http" not in text and "e+0" not in text
+    assert any("one seed" in note for note in who_pays_page.notes(side(*found.books, seeds=(0,))))
+    early = side(*found.books, seeds=tuple(range(20)), interrupted=True)
+    assert "interrupted: 1 to 3 of 20 seeds were done; the same command goes on from there" in who_pays_page.notes(
+        early
+    )
+    same = side(book("a", own, [0.0]), book("b", own, [0.0]), policies=True)
+    assert any("could not differ" in note for note in who_pays_page.notes(same))
 
 
 def test_a_bill_of_no_runs_is_said() -> None:
     own = tiny()
-    found = SideBySide("?", [book("one", own, [1.0]), book("two", own, [])], (0,), [], False, ())
-    assert any("two" in line and "no run came to its end" in line for line in who_pays.lines(found))
-    assert who_pays.draw(found).texts
+    found = side(book("one", own, [1.0]), book("two", own, []), seeds=(0,))
+    assert any("two" in line and "no run came to its end" in line for line in who_pays_page.lines(found))
+    assert " no run came to its end" in texts_of(found)
+    assert "no run" in who_pays_page.page(found)
     assert found.books[1].bills == [] and isinstance(found.books[0].bills[0], Bill)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(12_345.0, "min", "12,345 min"), (-0.5, "%", "−0.50 %"), (3.0, "count", "3"), (0.25, "share", "25.0 %"), (None, "USD", "none")],
+)  # fmt: skip
+def test_numbers_are_written_for_people(value: float | None, unit: str, text: str) -> None:
+    assert who_pays_page._value(value, unit) == text

@@ -145,7 +145,7 @@ def test_policies_are_arms_alone_and_at_each_venue() -> None:
     """Alone they leave the scenario's own rules as they are; a venue that deleverages nobody is left out, with a sentence."""
     own = scenario("weekend-gap")
     alone, _ = arms(own, policies=["queue", "pro rata"])
-    assert {at.rules.setting(POLICY).text for at in alone.values()} == {"queue", "pro rata"}
+    assert {at.rules.setting(POLICY).text for at in alone.values()} == {"queue", "wealth pro rata"}
     assert {at.rules.setting("perp.margin.class").text for at in alone.values()} == {"flat20"}
     both, failures = arms(own, ["kraken", "bitmex"], ["queue", "pro rata"])
     assert list(both) == ["kraken, queue", "kraken, pro rata", "bitmex, queue", "bitmex, pro rata"]

@@ -209,6 +209,8 @@ def new_command(
     from offhours.sim import rules
 
     book = rules.read_venue(source)
+    if "@" in source:
+        raise rules.Mistake("--from", "", source, f"a rulebook of one's own begins with a whole one: --from {source.partition('@')[0]}")  # fmt: skip
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
     if source.endswith(".toml"):
         text = rules.read_text(source)

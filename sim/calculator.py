@@ -25,7 +25,7 @@ from fractions import Fraction
 from typing import Any
 
 from offhours.sim import rules, units
-from offhours.sim.forms import EXAMPLES, FORMS, MEANINGS, MICRO, QUESTIONS, Form, Input, Value
+from offhours.sim.forms import EXAMPLES, FORMS, MEANINGS, MICRO, QUESTIONS, Form, Input, Step, Value
 from offhours.sim.market import margin
 from offhours.sim.rules import Mistake, nearest
 from offhours.sim.units import UnitError
@@ -115,10 +115,17 @@ def _decimal(value: Fraction, digits: int = 9) -> str:
     return f"{sign}{text[:-digits]}.{text[-digits:]}".rstrip("0").rstrip(".")
 
 
+_MOST_SHOWN = 12
+"""Parts of a list that are shown inside a formula."""
+
+
 def _plain(value: Value) -> str:
     """A value inside a formula."""
     if isinstance(value, tuple):
-        return "[" + ", ".join(_plain(part) for part in value) + "]"
+        shown = [_plain(part) for part in (value if len(value) <= _MOST_SHOWN else value[: _MOST_SHOWN - 2])]
+        if len(value) > _MOST_SHOWN:
+            shown += ["..", f"{_plain(value[-1])}: {len(value)} in all"]
+        return "[" + ", ".join(shown) + "]"
     if isinstance(value, str):
         return value
     text = _decimal(value)
@@ -297,6 +304,11 @@ def _check(item: Input, value: Value) -> None:
         edges = [tier[0] for tier in value]
         if edges[0] != 0 or any(a >= b for a, b in itertools.pairwise(edges)):
             raise Mistake("calc", item.name, "", "tiers begin at 0 and rise")
+        if any(now[rate] < before[rate] for before, now in itertools.pairwise(value) for rate in (1, 2)):
+            raise Mistake("calc", item.name, "", "a tier's rates are not below those of the tier before it")
+        if any(not 0 <= kept <= initial <= 1 for _, initial, kept in value):
+            allowed = "maintenance margin lies between 0 and initial margin, and that is at most 100 %"
+            raise Mistake("calc", item.name, "", allowed)
 
 
 def _work(form: Form, values: dict[str, Value], origins: dict[str, str]) -> Answer:
@@ -306,19 +318,20 @@ def _work(form: Form, values: dict[str, Value], origins: dict[str, str]) -> Answ
         try:
             value = step.function(*(values[name] for name in step.arguments))
         except (ZeroDivisionError, OverflowError, ValueError):
-            allowed = f"{form.name} has no {step.name} for these numbers: {_filled(step.formula, values)}"
+            allowed = f"{form.name} has no {step.name} for these numbers: {_filled(step, values)}"
             raise Mistake(f"calc {form.question}", "", "", allowed) from None
+        filled = _filled(step, values)
         values[step.name] = value if isinstance(value, (tuple, str)) else _exact(value)
         result = Shown(step.name, step.kind, values[step.name])
-        worked.append(Worked(step.formula, _filled(step.formula, values), result))
+        worked.append(Worked(step.formula, filled, result))
     return Answer(form, shown, tuple(worked), origins)
 
 
-def _filled(formula: str, values: Mapping[str, Value]) -> str:
-    """A formula with the numbers put in; a sentence stays as it is."""
-    if formula.startswith(("look up", "where")):
-        return formula
-    filled = re.sub(r"[A-Za-z_]\w*", lambda m: _plain(values[m[0]]) if m[0] in values else m[0], formula)
+def _filled(step: Step, values: Mapping[str, Value]) -> str:
+    """A formula with the numbers put in; below a sentence the numbers that it is about."""
+    if step.formula.startswith(("look up", "where")):
+        return "with " + ", ".join(f"{name} {_plain(values[name])}" for name in step.arguments)
+    filled = re.sub(r"[A-Za-z_]\w*", lambda m: _plain(values[m[0]]) if m[0] in values else m[0], step.formula)
     return re.sub(r"\((\(-[\d.]+\))\)", r"\1", filled)
 
 

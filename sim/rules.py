@@ -494,6 +494,9 @@ def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier
             if not 0 < maintenance < initial <= 10**9:
                 allowed = "maintenance margin lies between 0 and initial margin, and that is at most 100 %"
                 raise Mistake(file, at, plain_text(row["maintenance"]), allowed)
+            if schedule and (initial < schedule[-1].initial_ppb or maintenance < schedule[-1].maintenance_ppb):
+                allowed = "the rates of a tier are not below those of the tier before it"
+                raise Mistake(file, at, plain_text(row["initial"]), allowed)
             schedule.append(Tier(edge, initial, maintenance))
         classes[name] = tuple(schedule)
     return classes

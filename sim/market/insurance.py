@@ -43,7 +43,7 @@ class InsuranceFund:
     peak_uusd: A[int, Column("i8", "uusd", "highest level so far")]
     drawdown_uusd: A[int, Column("i8", "uusd", "largest fall from a peak so far")]
     bucket: A[int, Column("i8", "number", "part of time, counted from 1970, that is being written")]
-    stopped: A[int, Column("i8", "bits", "bit k while it pays nothing for ticker k, bit 0 for all where it is the fund's own fall")]  # fmt: skip
+    stopped: A[int, Column("i8", "bits", "bit k + 1 while it pays nothing for ticker k, bit 0 where it is the fund's own fall")]  # fmt: skip
 
 
 class FundWindow:
@@ -124,7 +124,7 @@ def money(world: World, ticker: int) -> int:
     level, loss = highest(world), lost(world, ticker)
     room = room_left(level, loss, rules.drawdown_ppb)
     if rules.resume_ppb < rules.drawdown_ppb:
-        bit = 1 << max(0, ticker) if rules.loss_of == EACH_TICKER else 1
+        bit = 1 << (ticker + 1) if rules.loss_of == EACH_TICKER else 1
         if fund.stopped & bit != 0 and stays_stopped(level, loss, rules.resume_ppb) == 0:
             fund.stopped ^= bit
         elif fund.stopped & bit == 0 and room == 0:

@@ -8,7 +8,7 @@ run is the same wherever the function gives the same answer. A function that rai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from offhours.sim.declare import Memory
 from offhours.sim.market import accounts, ask, clock, deleverage, funding, oracle, positions, ranking
-from offhours.sim.policies import Candidates, Interval, checked, checked_rate, in_lots
+from offhours.sim.policies import Candidates, Interval, PolicyError, checked, checked_rate, in_lots
 
 MONEY, PPB = 1e6, 1e9
 
@@ -69,10 +69,19 @@ def _allot(memory: Memory, decider: Decider) -> None:
     """Write each candidate's part, in whole lots, where the line takes it from."""
     candidates, order = candidates_of(memory)
     wanted = int(memory[deleverage.lines]["wanted_lots"][0])
+    turn = bool(getattr(decider.function, "in_turn", False))
+    if turn:
+        # Who cannot pay the price of his case is passed over when it comes to him (ADL-4); there is no common price.
+        candidates = replace(candidates, cap=np.ones(len(candidates)))
     found = checked(decider.function, candidates, wanted, name=decider.name, seconds=decider.seconds)
     # Where caps leave less than is wanted, what a policy takes is between what they leave and all there is.
     total = min(wanted, int(candidates.room.sum()), int(np.floor(float(found.sum()) + 0.5)))
-    memory[deleverage.quotas]["lots"][order] = in_lots(found, candidates.room, total).astype(np.int64)
+    lots = in_lots(found, candidates.room, total)
+    parts = int(((lots > 0) & (lots < candidates.room)).sum())
+    if turn and parts > 1:
+        raise PolicyError(decider.name, f"says that it works in turn, and takes a part of {parts} candidates")
+    memory[deleverage.lines]["in_turn"][0] = turn
+    memory[deleverage.quotas]["lots"][order] = lots.astype(np.int64)
 
 
 def interval_of(memory: Memory, ticker: int) -> tuple[NDArray[np.float64], Interval]:

@@ -228,6 +228,16 @@ def _in_turn(candidates: Candidates, order: NDArray[np.intp], budget: float) -> 
     return found
 
 
+def in_turn(policy: Policy) -> Policy:
+    """Say of a policy that it works as a queue: it takes all of some, of one a part, of the others nothing (ADL-10).
+
+    The market then closes one case after the other against them, each at its own price; else all have one common price.
+    """
+    policy.in_turn = True  # type: ignore[attr-defined]
+    return policy
+
+
+@in_turn
 def queue(candidates: Candidates, budget: float) -> Floats:
     """The highest score first, all of it, then the next (Binance, BitMEX, Bybit, Hyperliquid: each with a score of its own).
 
@@ -236,6 +246,7 @@ def queue(candidates: Candidates, budget: float) -> Floats:
     return _in_turn(candidates, np.lexsort((-candidates.score, candidates.profit <= 0)), budget)
 
 
+@in_turn
 def unranked(candidates: Candidates, budget: float) -> Floats:
     """All of each in the order in which they stand (dYdX v4: iteration over opposite positions)."""
     return _in_turn(candidates, np.arange(len(candidates)), budget)

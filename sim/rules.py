@@ -799,7 +799,7 @@ class _Resolution:
             before, needed = self.settings[self.tickers[0], name], forms.get(name)
             said_later = LAYERS.index(before.origin.layer) >= LAYERS.index(chosen.origin.layer)
             if said_later and before.text != needed:
-                allowed = f"perp.adl.policy = '{chosen.text}' contradicts {name} = '{before.text}'; say one of them"
+                allowed = f"contradicts {name} = '{before.text}'; say one of them"
                 raise Mistake(before.origin.file, POLICY, chosen.text, allowed)
             if needed is not None and before.text != needed:
                 named = self.knobs[name]

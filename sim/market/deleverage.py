@@ -18,6 +18,8 @@ ADL-8  By a knob a policy allots: one question for a ticker, side and instant, w
        common price, that of all that is closed.
 ADL-9  Who could not pay the common price for his part gives nothing; his part goes to the others in the order of the score, as
        far as each can pay, then as ADL-5.
+ADL-10 A policy may say that it works in turn: of those it names all but one are closed whole. Cases then meet them as in a queue,
+       each at its own price, those named whole first, then the one in part, then the others, each in the order of the score.
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ class Line:
     aside: A[int, Column("i8", "count", "candidates passed over; they stand in the first rows of ranks")]
     beyond: A[int, Column("i8", "number", "how far the accounts that are no candidates were asked")]
     limited: A[int, Column("i8", "flag", "1 where each candidate's part is in the quotas, and all have one price")]
+    in_turn: A[int, Column("i8", "flag", "1 where the policy that was asked works as a queue")]
     wanted_lots: A[int, Column("i8", "lots", "lots that wait to be closed")]
     wanted_uusd: A[int, Column("i8", "uusd", "what closing them brings at the venue's price, signed like them")]
     pooled_lots: A[int, Column("i8", "lots", "lots closed so far at the common price")]
@@ -384,6 +387,9 @@ def take_answer(world: World, ticker: int, side: int) -> None:
     """Hold what a policy has allotted to what each can pay, and give all of it one price (ADL-8, ADL-9)."""
     ask.close(world)
     line = lines(world)[0]
+    if line.in_turn == 1:
+        queue_up(world, ticker)
+        return
     rest = line.wanted_lots
     for place in range(line.count):
         lots = min(quotas(world)[place].lots, rest)
@@ -398,6 +404,20 @@ def take_answer(world: World, ticker: int, side: int) -> None:
             quotas(world)[place].lots = given + more
             rest -= more
     set_price(world, ticker, side, line.wanted_lots - rest)
+
+
+@kernel
+def queue_up(world: World, ticker: int) -> None:
+    """Let those whom a policy takes whole stand first, then the one it takes in part, then the others (ADL-10)."""
+    line = lines(world)[0]
+    for place in range(line.count):
+        r, lots = ranks(world)[place], quotas(world)[place].lots
+        turn = 2
+        if lots > 0:
+            turn = 0 if lots == abs(position_size(world, r.account, ticker)) else 1
+        enter(world, place, r.account, 2 * turn + r.group, r.key, r.tie)
+    sort(world, line.count)
+    line.limited = 0
 
 
 @kernel

@@ -183,7 +183,7 @@ def run(world: World, until_us: int, seconds: int) -> int:
     c = clock(world)[0]
     until_us = min(until_us, c.end_us)
     begin_us = c.grid_us
-    while c.now_us < until_us:
+    while c.now_us < until_us or c.stage != BEGINS:
         step_us = min(until_us, c.now_us - c.now_us % MINUTE_US + MINUTE_US)
         status = bring(world, step_us)
         if status != RUNNING:

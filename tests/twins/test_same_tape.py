@@ -19,7 +19,7 @@ from offhours.sim.declare import spec_of
 from offhours.sim.market import accounts, stock
 from offhours.sim.market.world import RECORDED
 from offhours.sim.simulation import Simulation
-from plain import forms_run
+from plain import asked_run, forms_run
 from plain.peopled import MINUTE, TUESDAY, people, scenario
 from plain.peopled_run import GROUPS, run
 
@@ -73,6 +73,18 @@ def test_every_form_of_a_rule_is_the_same_uncompiled() -> None:
     assert done.returncode == 0, done.stderr
     found = forms_run.run()
     assert json.loads(done.stdout) == found and len(set(found)) == len(found)
+
+
+@pytest.mark.skipif(not COMPILED, reason="this process runs uncompiled itself")
+def test_what_is_asked_of_python_is_the_same_uncompiled() -> None:
+    """ADL-8, ADL-10: every policy of ours, candidates as they are shown and lots as they are taken."""
+    command = [sys.executable, str(SCRIPT.with_name("asked_run.py"))]
+    done = subprocess.run(
+        command, env={**os.environ, "OFFHOURS_COMPILE": "0"}, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    found = asked_run.run()
+    assert json.loads(done.stdout) == found and len(set(found)) > len(found) // 2
 
 
 def test_in_a_second_process_it_is_the_same(here: dict[str, Any]) -> None:

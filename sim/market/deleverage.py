@@ -410,13 +410,19 @@ def take_answer(world: World, ticker: int, side: int) -> None:
 def queue_up(world: World, ticker: int) -> None:
     """Let those whom a policy takes whole stand first, then the one it takes in part, then the others (ADL-10)."""
     line = lines(world)[0]
-    for place in range(line.count):
-        r, lots = ranks(world)[place], quotas(world)[place].lots
-        turn = 2
-        if lots > 0:
-            turn = 0 if lots == abs(position_size(world, r.account, ticker)) else 1
-        enter(world, place, r.account, 2 * turn + r.group, r.key, r.tie)
-    sort(world, line.count)
+    scratch, count = len(ranks(world)) // 2, 0
+    for turn in range(3):
+        for place in range(line.count):
+            r, lots = ranks(world)[place], quotas(world)[place].lots
+            own = 2
+            if lots > 0:
+                own = 0 if lots == abs(position_size(world, r.account, ticker)) else 1
+            if own == turn:
+                enter(world, scratch + count, r.account, r.group, r.key, r.tie)
+                count += 1
+    for place in range(count):
+        r = ranks(world)[scratch + place]
+        enter(world, place, r.account, r.group, r.key, r.tie)
     line.limited = 0
 
 

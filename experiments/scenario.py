@@ -787,7 +787,7 @@ class _Reader:
             replay=self.replay(used),
             groups=self.groups(used, rules, handed),
             controls=self.controls(),
-            targets=tuple(self.target(row) for row in self.rows("target")),
+            targets=self.targets(original),
             positions=handed,
             programs=self.programs(rules),
             allow_policies=allow_policies,
@@ -884,6 +884,12 @@ class _Reader:
                 allowed = f"there is no control '{name}'; there are {', '.join(known)}{nearest(name, known)}"
                 raise Mistake(self.file, "controls", name, allowed)
         return tuple(map(plain_text, given))
+
+    def targets(self, original: Mapping[str, Any]) -> tuple[Target, ...]:
+        """The targets, which are of the rulebook that the file names: at another one there are none."""
+        found = tuple(self.target(row) for row in self.rows("target"))
+        same = plain_text(self.document.get("venue", "")) == plain_text(original.get("venue", ""))
+        return found if same else ()
 
     def target(self, row: dict[str, Any]) -> Target:
         self.check_row(row, "target", {"metric", "source"}, {"low", "high"})

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offhours.experiments import cascade_report
+from offhours.experiments import cascade_report, targets
 from offhours.experiments.figures import (
     DPI,
     Paired,
@@ -132,6 +132,7 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
         *(f"<p>{escape(sentence)}</p>" for sentence in answer(run)),
         *(_picture(name, pictures[name]) for name in FIRST if name in have),
         _section("The numbers", _numbers(run)),
+        *(targets.page_part(of, {run.scenario.rules.venue.name: [run.summary]}) for of in [run.scenario.targets] if of),
         _section("How large this market was", _regime(run)),
         _section("Who was liquidated", _liquidations(run)),
         _section("How liquidations spread", _told(cascade_report.spread(run)) + placed("spread")),

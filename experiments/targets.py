@@ -18,9 +18,13 @@ from dataclasses import dataclass
 from html import escape
 from math import comb
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from offhours.sim import units
+
+if TYPE_CHECKING:
+    from offhours.experiments.run import Run
+    from offhours.experiments.scenario import Scenario
 
 CONFIDENCE = 0.95
 
@@ -133,6 +137,27 @@ def judge(targets: Sequence[Target], summaries: Sequence[Mapping[str, Any]]) -> 
         values = [value_of(summary, target.metric) for summary in summaries]
         found.append(Verdict(target, tuple(value for value in values if value is not None), len(values)))
     return found
+
+
+Table = tuple[Sequence[Target], Mapping[str, Sequence[Mapping[str, Any]]]]
+"""Targets, and the summaries of the runs by label: first those that the targets are of."""
+
+
+class Arm(Protocol):
+    """One of several markets on the same luck, with its runs."""
+
+    label: str
+    scenario: Scenario
+    runs: list[Run]
+
+
+def side_by_side(arms: Sequence[Arm]) -> Table | None:
+    """The targets of the first market that has any, with the runs of all; None where there are no targets, or no runs of it."""
+    own = next((arm for arm in arms if arm.scenario.targets and arm.runs), None)
+    if own is None:
+        return None
+    ordered = [own, *(arm for arm in arms if arm is not own)]
+    return own.scenario.targets, {arm.label: [run.summary for run in arm.runs] for arm in ordered}
 
 
 # In words -------------------------------------------------------------------------------------------------------------

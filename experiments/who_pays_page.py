@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offhours.experiments import targets
 from offhours.experiments.compare import CONFIDENCE
 from offhours.experiments.figures import (
     BLACK,
@@ -205,6 +206,9 @@ def lines(found: SideBySide) -> list[str]:
             if difference:
                 text.append(f"    {book.label} less {found.books[0].label}: {difference}")
     text.append(_SIMULTANEOUS)
+    aimed = targets.side_by_side(found.books)
+    if aimed is not None:
+        text += ["", *targets.lines(*aimed), ""]
     return text + [f"note: {note}" for note in notes(found)]
 
 
@@ -213,6 +217,7 @@ _SIMULTANEOUS = f"Differences are paired by seed; all intervals hold together wi
 
 def to_json(found: SideBySide) -> dict[str, Any]:
     """As ``--json`` prints it."""
+    aimed = targets.side_by_side(found.books)
     return {
         "question": found.question,
         "finding": title(found),
@@ -231,6 +236,9 @@ def to_json(found: SideBySide) -> dict[str, Any]:
             for book in found.books
         ],
         "rows": [vars(row) for row in rows(found)],
+        "targets": None
+        if aimed is None
+        else {label: targets.to_json(aimed[0], own) for label, own in aimed[1].items()},
         "notes": notes(found),
     }
 
@@ -405,6 +413,7 @@ def page(found: SideBySide) -> str:
     what = "policies of auto-deleveraging" if found.policies else "rulebooks"
     seeds = "one seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds each"
     headline = found.books[0].scenario.headline
+    aimed = targets.side_by_side(found.books)
     return f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">
 <title>Who pays: {escape(", ".join(book.label for book in found.books))}</title>
 <style>{STYLE}</style>
@@ -419,6 +428,7 @@ closed and pay nothing.</small></p>
 <h2>Beside the bill</h2>{_measure_table(found)}
 <p><small>{escape(_SIMULTANEOUS)} The mark of {escape(headline)} is wrong while it is more than {AGREE_PCT:g} % from a stock that one can see,
 at full minutes. A run without a value is left out of a mean: no Gini where nobody was cut.</small></p>
+{targets.page_part(*aimed) if aimed is not None else ""}
 <h2>Notes</h2><ul>{remarks or "<li>none</li>"}</ul></html>
 """
 

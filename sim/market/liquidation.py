@@ -676,8 +676,8 @@ def close_waiting(world: World) -> int:
     first = clock(world)[0].cursor if clock(world)[0].stage == CLOSING else 0
     for turn in range(first, 2 * clock(world)[0].tickers):
         ticker, side = turn // 2, 1 - 2 * (turn % 2)
-        # What the log has no room for now waits for the next second.
-        if not deleverage.room_to_record(world):
+        # What the log has no room for now waits for the next second; what was asked about had room when it was.
+        if not is_answered(world, ALLOCATION) and not deleverage.room_to_record(world):
             continue
         lined_up = 0
         for row in range(1, count + 1):

@@ -18,7 +18,7 @@ from offhours.experiments.provenance import read_provenance, reproduce
 from offhours.experiments.run import MarketFull, Run, build, run, run_one
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.sim import policies
-from offhours.sim.market import ask, deleverage
+from offhours.sim.market import ask, deleverage, funding
 from offhours.sim.rules import Mistake
 
 from .tiny import FILE
@@ -180,6 +180,18 @@ def test_a_fork_goes_the_same_way(here: Path) -> None:
         assert each.advance(own.end_us) == "ended"
     assert sim.digest() == twin.digest() and sim.tape.digest() == twin.tape.digest()
     assert len(sim.tape.rows(deleverage.deleverage_events)) > 0
+
+
+def test_a_market_with_python_agents_asks_too(here: Path) -> None:
+    """ASK-2: the loop of a mesa model comes back for a question as for an agent that is due."""
+    own = asking(here, perp__adl__policy="my_policy.py:fair", perp__funding__policy="my_policy.py:rate")
+    model, alone = own.model(7), build(own, 7)
+    model.advance(own.end_us)
+    alone.advance(own.end_us)
+    for accessor in (deleverage.deleverage_events, funding.funding_events):
+        seen, expected = model.simulation.tape.rows(accessor), alone.tape.rows(accessor)
+        assert len(seen) == len(expected) > 2
+        assert seen["time_us"].tolist() == expected["time_us"].tolist()
 
 
 # What goes wrong --------------------------------------------------------------------------------------------------------

@@ -233,6 +233,17 @@ def test_what_waits_for_an_answer_is_copied_and_kept() -> None:
     assert len(cuts(straight)) == 4
 
 
+def test_without_an_answer_nothing_moves() -> None:
+    """ASK-2: the loop comes back as it was, however often it is called."""
+    sim = crowd(even, SHORTS)
+    put_price(sim, 94.0)
+    until_asked(sim)
+    before = sim.digest()
+    for _ in range(3):
+        assert sim.loop(sim.world, sim.now_us + HOUR, 1_000) == clock.ASKING
+    assert sim.digest() == before and lots_of(sim, ANN) == 1_000
+
+
 def test_a_market_that_asks_nobody_describes_nobody() -> None:
     """ASK-1: no table of candidates, no question."""
     sim = crowd(None, SHORTS)

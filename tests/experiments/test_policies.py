@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from offhours.experiments import cli
-from offhours.experiments.compare import run_all
+from offhours.experiments.many import run_all
 from offhours.experiments.provenance import read_provenance, reproduce
 from offhours.experiments.run import MarketFull, Run, build, run, run_one
 from offhours.experiments.scenario import Scenario, scenario
@@ -201,8 +201,9 @@ def test_of_several_runs_only_the_failing_one_is_lost(here: Path, monkeypatch: p
     """Two at a time, one of them in a loop without end: its time is up, its thread ends, the others are whole."""
     monkeypatch.setattr(policies, "TIME_LIMIT_S", 0.5)
     arms = {name: asking(here, perp__adl__policy=f"my_policy.py:{name}") for name in ("fair", "poor", "stuck", "queue")}
-    found, failures, interrupted = run_all(arms, (7, 8))
-    assert not interrupted
+    many = run_all(arms, (7, 8))
+    found, failures = many.runs, many.failures
+    assert not many.interrupted
     assert {label: len(runs) for label, runs in found.items()} == {"fair": 2, "poor": 0, "stuck": 0, "queue": 2}
     assert {(failure.label, failure.seed) for failure in failures} == {
         (label, seed) for label in ("poor", "stuck") for seed in (7, 8)

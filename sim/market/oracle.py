@@ -8,8 +8,9 @@ ORC-4  Where the index is missing, the mark follows the impact mid, at most a st
 ORC-5  Risk, stops and bands use the same mark.
 ORC-6  By a knob the index is the stock's quote instead, or both by weight: of two, one that is missing leaves its weight to
        the other. (Bybit removes the weight of what is closed and rescales the rest.)
-ORC-7  While the stock has no quote, in a halt as at night, an index of the stock follows the token book, is frozen, follows an
-       average of the perp's own book (trade.xyz), or an outside feed that knows a share of the value's move since.
+ORC-7  While the stock has no quote, in a halt as at night, its part of an index follows the token book, is frozen, follows an
+       average of the perp's own book (trade.xyz), or an outside feed that knows a share of the value's move since. In an index of
+       both a frozen part is the last quote (Bybit says so of Friday's close, and elsewhere that the part is left out).
 ORC-8  By a knob the mark is another: fair basis, index x (1 + funding rate x time left / interval) (BitMEX); the median of that,
        of index + averaged premium, and of the last trade (Binance); the median of index, of index + averaged premium, and of the
        book's own middle of bid, ask and last trade (Hyperliquid, trade.xyz); or the index itself (dYdX v4).
@@ -57,7 +58,7 @@ class OracleRules:
     stock_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "weight of the stock where the index is made of both", basis="chosen: no venue publishes one for two sources, so both count alike; half leaves the token in the lead; twice is the stock alone")]  # fmt: skip
     guard_ppb: A[int, Knob("0 %", "ppb", "0 %", "100 %", "furthest the token may be from the stock's quote in an index of both; no guard at 0 %", basis="rule: Kraken documents no guard as of 2026; 3 % in the FAQ of Binance on price indices, 5 % in the help of Bybit")]  # fmt: skip
     beyond: A[int, Knob("capped", "choice", "", "", "what becomes of a token beyond the guard: it counts as at that distance, or not at all", basis="rule: Binance FAQ on price indices as of 2026: held at 0.97 and 1.03 x median; Bybit help: left out; neither half nor twice applies to a choice", choices=("capped", "dropped"))]  # fmt: skip
-    closed: A[int, Knob("token book", "choice", "", "", "what an index of the stock follows while the stock has no quote", basis="chosen: the token trades when the stock does not; frozen, the perp's own book and a feed are other venues' rules; neither half nor twice applies to a choice", choices=("token book", "frozen", "own book", "feed"))]  # fmt: skip
+    closed: A[int, Knob("token book", "choice", "", "", "what the stock's part of an index follows while the stock has no quote", basis="chosen: the token trades when the stock does not; frozen, the perp's own book and a feed are other venues' rules; neither half nor twice applies to a choice", choices=("token book", "frozen", "own book", "feed"))]  # fmt: skip
     own_us: A[int, Knob("1h", "us", "1 s", "7 days", "time constant of the average of the perp's own book that stands for the index", basis="rule: trade.xyz internal oracle of Hyperliquid, 1 h since 2025-11-21, 8 h before")]  # fmt: skip
     feed_ppb: A[int, Knob("50 %", "ppb", "0 %", "100 %", "share of the value's move since the last quote that an outside feed shows", basis="chosen: a feed of an overnight venue sees some of it; half of this is what tokens know on a Sunday; twice is the value itself")]  # fmt: skip
     update_us: A[int, Knob("1 s", "us", "1 s", "1 h", "time between two marks, in full seconds", basis="rule: Kraken index by CF Benchmarks, 2026: remade each second")]  # fmt: skip
@@ -241,18 +242,20 @@ def source_usd(world: World, ticker: int, quote_usd: float, value_usd: float) ->
     """
     o = oracles(world)[ticker]
     rules = oracle_rules(world)[ticker]
-    if quote_usd < 0.0 and rules.index == STOCK_QUOTE and rules.closed != CLOSED_TOKEN:
+    stock_usd = quote_usd
+    if quote_usd < 0.0 and rules.index != TOKEN_BOOK and rules.closed != CLOSED_TOKEN:
         if rules.closed == CLOSED_OWN:
-            return o.index_usd + o.own_move * impact_difference(o.index_usd, o.impact_bid_usd, o.impact_ask_usd)
-        if rules.closed == CLOSED_FEED:
-            return o.seen_usd + rules.feed_ppb / PPB * (value_usd - o.seen_value_usd)
-        return o.index_usd
-    if quote_usd > 0.0 and rules.index == STOCK_QUOTE:
-        return quote_usd
+            stock_usd = o.index_usd + o.own_move * impact_difference(o.index_usd, o.impact_bid_usd, o.impact_ask_usd)
+        elif rules.closed == CLOSED_FEED:
+            stock_usd = o.seen_usd + rules.feed_ppb / PPB * (value_usd - o.seen_value_usd)
+        else:
+            stock_usd = o.index_usd if rules.index == STOCK_QUOTE else o.seen_usd
+    if stock_usd > 0.0 and rules.index == STOCK_QUOTE:
+        return stock_usd
     token = impact_mid_usd(world, 2 * ticker + 1, o.token_tick_usd, o.token_lot_shares, o.index_usd, rules.probe_uusd)
-    if quote_usd > 0.0 and rules.index == BOTH:
-        token = source_within(token, quote_usd, rules.guard_ppb, rules.beyond) if token > 0.0 else token
-        return quote_usd if token < 0.0 else token + rules.stock_ppb / PPB * (quote_usd - token)
+    if stock_usd > 0.0 and rules.index == BOTH:
+        token = source_within(token, stock_usd, rules.guard_ppb, rules.beyond) if token > 0.0 else token
+        return stock_usd if token < 0.0 else token + rules.stock_ppb / PPB * (stock_usd - token)
     return token
 
 

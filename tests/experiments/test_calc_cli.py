@@ -59,7 +59,7 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
     text = printed("calc")
     assert all(question in text for question in calculator.QUESTIONS)
     text = printed("calc", "fillable-price")
-    assert "--adjustment" in text and "bankruptcy adjustment [1]" in text
+    assert "--adjustment" in text and "bankruptcy adjustment [100 %]" in text
     assert (
         printed("calc", "liquidation-price", "--venue", "all", *LONG, "--maintenance", "2 %")
         .splitlines()[0]
@@ -119,7 +119,7 @@ def test_venues_are_listed_with_what_is_sourced_and_what_assumed() -> None:
     text = printed("venues")
     assert all(name in text for name in rules.venues())
     rows = {row["name"]: row for row in json.loads(printed("venues", "--json"))}
-    assert (rows["kraken-spot"]["sourced"], rows["kraken-spot"]["assumed"]) == (10, 2)
+    assert (rows["kraken-spot"]["sourced"], rows["kraken-spot"]["assumed"]) == (11, 2)
     assert {row["kind"] for row in rows.values()} == {"perp", "formulas", "spot"}
 
 

@@ -418,15 +418,16 @@ def test_a_step_goes_to_the_edge_of_a_lower_tier(step_tiers: int, left: int) -> 
 
 
 def test_in_the_lowest_tier_there_is_no_step() -> None:
-    """LIQ-17: Bybit: traders of the lowest tier are taken over whole. 310 lots, left by the step before at 96.50 ($41 of equity), are below
-    maintenance at 83: they go at the zero-equity price."""
+    """LIQ-17: Bybit: traders of the lowest tier are taken over whole. 310 lots, left by the step before at 96.50, have $3.48 of equity at
+    87 where $6.74 are needed: they go at the zero-equity price."""
     sim = tiered(2)
     sim.memory[liquidation.liquidation_rules]["escalate_ppb"] = 0
     jump(sim, 96.5)
     go(sim, 3)
     assert (lots_of(sim, ANN), stage(sim)) == (310, WELL)
-    perp(sim, CAT, BUY, 8_300, 400)
-    jump(sim, 83.0)
+    perp(sim, CAT, BUY, 8_650, 400)
+    jump(sim, 87.0)
+    assert 0 < sim.equity(ANN) < int(margin.required(sim.world, ANN))
     go(sim, 0.5)
     assert lots_of(sim, ANN) == 0
     assert events(sim)["stage"].tolist()[-1] == WHOLE_POSITION

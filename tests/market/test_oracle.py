@@ -248,6 +248,24 @@ def test_of_two_sources_a_missing_one_leaves_its_weight_to_the_other() -> None:
     assert state(sim)["index_usd"] == pytest.approx(97.0, rel=1e-12)
 
 
+def test_of_two_sources_a_frozen_one_keeps_its_weight_at_the_last_quote() -> None:
+    """ORC-7, ORC-11: token 97 and a last quote of 100 with a quarter of the weight: 97.75 at night; a guard measures from that quote."""
+    rules = with_rules(("index", "both"), ("closed", "frozen"), stock_ppb=250_000_000)
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=rules, start_us=FRIDAY_EVENING)
+    token(sim, ANN, BUY, 9_650, 20_000)
+    token(sim, ANN, SELL, 9_750, 20_000)
+    go(sim, 6 * 60)
+    put_price(sim, 80.0)
+    go(sim, 60)
+    assert state(sim)["index_usd"] == pytest.approx(97.75, abs=0.011)
+    sim.memory[oracle.oracle_rules]["guard_ppb"] = 20_000_000
+    go(sim)
+    assert state(sim)["index_usd"] == pytest.approx(98.5, abs=0.011)
+    matching.cancel_all(sim.world, ANN, 1)
+    go(sim)
+    assert (state(sim)["index_usd"], state(sim)["state"]) == (pytest.approx(100.0, abs=0.011), oracle.INDEX_LIVE)
+
+
 def test_a_frozen_index_stands_while_the_stock_has_no_quote_and_is_live() -> None:
     """ORC-7: the token book falls to 90, the value to 80: nothing moves, and the price is somebody's."""
     sim = asleep()

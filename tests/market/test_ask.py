@@ -110,6 +110,19 @@ def test_a_policy_is_shown_what_the_tables_hold() -> None:
     assert shown.score[rows].tolist() == pytest.approx(scores)
 
 
+def join_late(sim: Simulation, dollars: int, price_ticks: int = 9_000) -> None:
+    """The stock falls to $90 with nobody liquidated; Cat, on few dollars, goes short 400 lots there; then Ann may be liquidated."""
+    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    jump(sim, 90.0)
+    sim.endow(CAT, accounts.USD, dollars)
+    sim.memory[margin.tiers]["initial_ppb"][0] = 1
+    sim.memory[margin.tiers]["maintenance_ppb"][0] = 1
+    perp(sim, CAT, SELL, price_ticks, 400)
+    perp(sim, BOB, BUY, price_ticks, 400)
+    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    margin.note_change(sim.world, ANN)
+
+
 def test_the_cap_is_what_the_equity_pays_for() -> None:
     """ADL-8: mark 90, Ann's bankruptcy price 95. Cat, short 400 from 90 on $10, could pay 5 cents a lot for half of them."""
     shown: list[Candidates] = []
@@ -119,15 +132,7 @@ def test_the_cap_is_what_the_equity_pays_for() -> None:
         return policies.capped_pro_rata(candidates, budget)
 
     sim = crowd(watch, {BOB: (1_000, 10_000)})
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
-    jump(sim, 90.0)
-    sim.endow(CAT, accounts.USD, 10 * DOLLAR)
-    sim.memory[margin.tiers]["initial_ppb"][0] = 1
-    sim.memory[margin.tiers]["maintenance_ppb"][0] = 1
-    perp(sim, CAT, SELL, 9_000, 400)
-    perp(sim, BOB, BUY, 9_000, 400)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.note_change(sim.world, ANN)
+    join_late(sim, 10 * DOLLAR)
     go(sim, 1)
     (found,) = shown
     assert sorted(zip(found.room.tolist(), found.cap.tolist())) == [(400.0, 0.5), (600.0, 1.0)]
@@ -153,15 +158,7 @@ def test_who_cannot_pay_the_common_price_gives_nothing() -> None:
         return found + np.where(candidates.room == 400, 0.0, budget - 400)
 
     sim = crowd(cat_first, {BOB: (1_600, 10_000)}, {ANN: (1_000, 50), DAN: (600, 10_000)})
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
-    jump(sim, 90.0)
-    sim.memory[margin.tiers]["initial_ppb"][0] = 1
-    sim.memory[margin.tiers]["maintenance_ppb"][0] = 1
-    sim.endow(CAT, accounts.USD, 19 * DOLLAR)
-    perp(sim, CAT, SELL, 9_000, 400)
-    perp(sim, BOB, BUY, 9_000, 400)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.note_change(sim.world, ANN)
+    join_late(sim, 19 * DOLLAR)
     go(sim, 1)
     assert [lots_of(sim, a) for a in (ANN, BOB, CAT)] == [0, -200, -400]
     assert cuts(sim)[["account", "lots"]].tolist() == [(BOB, -1_000)]
@@ -182,6 +179,30 @@ def test_the_queue_asked_through_python_is_the_queue_of_the_market(longs: Any, s
     for sim in (asked, own):
         jump(sim, 92.9)
         go(sim, 5)
+    assert same_tape(asked, own)
+
+
+@pytest.mark.parametrize("rich", [False, True], ids=["passed over", "he pays"])
+def test_who_is_passed_over_in_turn_is_followed_by_the_next(rich: bool) -> None:
+    """ADL-10, ADL-4: Cat is first in the queue and cannot pay Ann's price for his 400 lots; Bob gives them beside his own 600."""
+    found = []
+    for chosen in (policies.queue, None):
+        sim = crowd(chosen, {BOB: (1_600, 10_000)}, {ANN: (1_000, 50), DAN: (600, 10_000)})
+        join_late(sim, 25 * DOLLAR if rich else 19 * DOLLAR)
+        jump(sim, 89.9)
+        found.append(sim)
+    asked, own = found
+    assert [lots_of(own, account) for account in (ANN, BOB, CAT)] == ([0, -600, 0] if rich else [0, -200, -400])
+    assert asked.tape.digest() == own.tape.digest()
+
+
+def test_a_question_at_a_full_hour_turns_no_rate_twice() -> None:
+    """CLOCK-5: what the second had done before it was asked is done."""
+    asked, own = crowd(policies.queue, SHORTS), crowd(None, SHORTS)
+    for sim in (asked, own):
+        go(sim, 30 * 60 - 1)
+        jump(sim, 94.0)
+        assert sim.now_us % HOUR == 0 and len(rates(sim)) == 1
     assert same_tape(asked, own)
 
 
@@ -280,16 +301,16 @@ def test_what_is_no_answer_is_one_sentence_and_the_question_stays(answer: Alloca
 # Rates ------------------------------------------------------------------------------------------------------------------
 
 
-def paid(rule: Any, premium_ppb: int = 12_345, *, hours: int = 1, tickers: int = 1, **knobs: int) -> Simulation:
-    """A market after so many hours whose premium stands still, its rate made by `rule`, or by the venue's form where it is None."""
-    rules = {(funding.funding_rules, name): value for name, value in knobs.items()}
-    deciders = Deciders(rates={0: Decider("mine.py:rate", rule, 0.2)}) if rule else Deciders()
-    asked = [0, *([deleverage.OWN] if rule else [0]), *([0] * (tickers - 1))]
+def paid(rule: Any, premium_ppb: int = 12_345, *, hours: int = 1, tickers: int = 1, asking: int = 1) -> Simulation:
+    """A market after so many hours whose premium stands still, the rates of the first `asking` tickers made by `rule`, or by the
+    venue's form where it is None."""
+    deciders = Deciders(rates={k: Decider("mine.py:rate", rule, 0.2) for k in range(asking)}) if rule else Deciders()
+    asked = [0, *(deleverage.OWN if rule and k < asking else 0 for k in range(tickers))]
     sim = market(
         people=2,
         dollars=10_000,
         tickers=tickers,
-        knobs={**NO_FEES, **rules, (ask.asked, "policy"): asked},  # type: ignore[dict-item]
+        knobs={**NO_FEES, (ask.asked, "policy"): asked},  # type: ignore[dict-item]
         deciders=deciders,
     )
     perp(sim, BOB, SELL, 10_000, 500)
@@ -297,12 +318,13 @@ def paid(rule: Any, premium_ppb: int = 12_345, *, hours: int = 1, tickers: int =
     end_us = (sim.now_us // HOUR + 1) * HOUR + (hours - 1) * HOUR
     while sim.now_us < end_us:
         go(sim, min(60, (end_us - sim.now_us) / SECOND))
-        f = sim.memory[funding.fundings][0]
         # No book here: the premiums are put where the market keeps its samples.
         count = int(sim.now_us % HOUR // MINUTE) if sim.now_us < end_us - MINUTE else 59
         if sim.now_us < end_us:
-            sim.memory[funding.samples]["premium_ppb"][:count] = premium_ppb + np.arange(count)
-            f["samples"] = count
+            for ticker in range(asking):
+                first = ticker * funding.SAMPLES
+                sim.memory[funding.samples]["premium_ppb"][first : first + count] = premium_ppb + np.arange(count)
+                sim.memory[funding.fundings]["samples"][ticker] = count
     return sim
 
 
@@ -324,9 +346,10 @@ def as_the_venue(premiums: Any, interval: policies.Interval) -> float:
 @pytest.mark.parametrize("premium_ppb", [1_234_567, -7_654_321])
 def test_the_venues_rule_asked_through_python_is_the_venues(premium_ppb: int) -> None:
     """FUND-14, FUND-2: the same rates, tape and balances, bit for bit."""
-    asked, own = paid(as_the_venue, premium_ppb, hours=3), paid(None, premium_ppb, hours=3)
+    asked = paid(as_the_venue, premium_ppb, hours=2, tickers=2, asking=2)
+    own = paid(None, premium_ppb, hours=2, tickers=2, asking=2)
     assert rates(own)["rate_ppb"].tolist() == rates(asked)["rate_ppb"].tolist()
-    assert abs(rates(own)["rate_ppb"]).min() > 10_000
+    assert len(rates(own)) == 4 and abs(rates(own)["rate_ppb"]).min() > 10_000
     assert asked.tape.digest() == own.tape.digest()
     assert [usd(asked, a) for a in (ANN, BOB)] == [usd(own, a) for a in (ANN, BOB)]
     assert asked.conservation_error() == 0

@@ -19,6 +19,7 @@ import numpy as np
 from offhours.experiments.figures import dollars, listed
 from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.metrics.gaps import maintenance_uusd
+from offhours.experiments.metrics.hedges import Hedge, hedge_of, row_of
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import accounts, book, clock, funding, margin, matching, oracle, positions, waterfall
 from offhours.sim.rules import Mistake
@@ -51,6 +52,10 @@ class Watcher:
     unit_uusd: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     tiers: Array = field(default_factory=lambda: np.zeros(0))
     parent: int = accounts.NO_PARENT
+    hedge: Hedge | None = None
+    """What an arbitrageur has counted of broken hedges since the first measured instant; None for everybody else."""
+    _row: int | None = None
+    _hedge_before: Hedge | None = None
     _flows_before: Array = field(default_factory=lambda: np.zeros(accounts.FLOWS, dtype=np.int64))
 
     def begin(self, simulation: Simulation) -> None:
@@ -59,6 +64,8 @@ class Watcher:
         self.parent = int(memory[accounts.accounts]["parent"][self.account])
         memory[accounts.accounts]["group"][self.account] = WATCHED_AS
         self._flows_before = self._flows(simulation)
+        self._row = row_of(simulation, self.account)
+        self._hedge_before = None if self._row is None else hedge_of(simulation, self._row)
         self.unit_uusd = memory[book.books]["unit_uusd"][0::2].copy()
         self.tiers = memory[margin.tiers].copy()
         self.look(simulation)
@@ -85,6 +92,8 @@ class Watcher:
         balance = memory[accounts.balances]["amount"][self.account * (2 + 2 * t) + accounts.USD]
         needed = int(margin.required(simulation.world, self.account))
         self.flows_uusd = self._flows(simulation) - self._flows_before
+        if self._row is not None and self._hedge_before is not None:
+            self.hedge = hedge_of(simulation, self._row).since(self._hedge_before)
         if self.rows and self.rows[-1][0] == simulation.now_us:
             self.rows.pop()
         self.rows.append((simulation.now_us, int(balance), lots, marks, paid, int(owed.sum()), needed, simulation.equity(self.account)))  # fmt: skip
@@ -179,6 +188,8 @@ class Story:
     survivals: tuple[Survival | None, ...]
     episodes: tuple[Episode | None, ...]
     """The position that each liquidation took apart."""
+    hedge: Hedge | None
+    """What it counted of broken hedges, where it is an arbitrageur's."""
     sentences: tuple[str, ...]
 
 
@@ -373,8 +384,10 @@ def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
     people = run.tables().get("accounts")
     group = "" if people is None else str(people["group"][people["account"] == account].iloc[0])
     ledger = ledger_of(seen, watcher.flows_uusd)
-    story = Story(run, account, group, watcher.parent, seen, ledger, mine, tuple(survivals), tuple(episodes), ())
-    return Story(run, account, group, watcher.parent, seen, ledger, mine, story.survivals, story.episodes, tuple(_sentences(story, own_acts)))  # fmt: skip
+    story = Story(
+        run, account, group, watcher.parent, seen, ledger, mine, tuple(survivals), tuple(episodes), watcher.hedge, ()
+    )
+    return Story(run, account, group, watcher.parent, seen, ledger, mine, story.survivals, story.episodes, story.hedge, tuple(_sentences(story, own_acts)))  # fmt: skip
 
 
 def _sentences(story: Story, acts: Array) -> list[str]:
@@ -388,6 +401,8 @@ def _sentences(story: Story, acts: Array) -> list[str]:
     cuts = run.exact_rows().get("deleverages")
     if cuts is not None:
         found += [_reduced(run, cut) for cut in cuts[cuts["account"] == story.account]]
+    if story.hedge is not None and story.hedge.broken:
+        found.append(_repaired(story, story.hedge))
     missing = run.exact_rows()["liquidations"]
     left = int(missing["shortfall_uusd"][missing["account"] == story.account].sum())
     if left:
@@ -441,13 +456,34 @@ def _reduced(run: Run, cut: Array) -> str:
     whom = "accounts in liquidation"
     if cut["for_account"] >= 0:
         group = "" if people is None else str(people["group"][people["account"] == int(cut["for_account"])].iloc[0])
-        whom = f"account {int(cut['for_account']):,} ({group})"
+        house = cut["for_account"] < accounts.HOUSES
+        whom = f"the {group}" if house else f"account {int(cut['for_account']):,} ({group})"
     cost = (1 if cut["lots"] > 0 else -1) * shares * (mark - price)
     gave = f"which cost it {dollars(cost)}" if cost >= 0.005 else f"which brought it {dollars(-cost)}" if cost <= -0.005 else "at the mark"  # fmt: skip
     hedge = (
         " That broke a hedge: it held tokens the other way." if int(cut["lots"]) * int(cut["token_ushares"]) < 0 else ""
     )
     return f"On {clock_text(int(cut['time_us']))} {shares:,.2f} {ticker} of its {side} was closed for {whom}: rank {int(cut['rank'])} of {int(cut['candidates'])}, at ${price:,.2f} beside a mark of ${mark:,.2f}, {gave}.{hedge}"  # fmt: skip
+
+
+def _repaired(story: Story, hedge: Hedge) -> str:
+    """What it learned of its broken legs, what it sent to even them out, and what that cost."""
+    legs = f"{hedge.broken:.0f} leg{'s' if hedge.broken != 1 else ''} taken, {dollars(hedge.broken_usd)} at the index"
+    rows = story.run.exact_rows().get("trades")
+    sent = f"{hedge.repair_orders:,.0f} order{'s' if hedge.repair_orders != 1 else ''} to even out"
+    if rows is not None and len(rows):
+        own = rows[rows["repair"] == matching.TAKEN_LEG]
+        own = own[np.where(own["aggressor"] > 0, own["buyer"], own["seller"]) == story.account]
+        steps = story.run.instruments
+        unit = np.array(steps.tick_uusd) * np.array(steps.lot_ushares) // 10**6
+        filled = float((own["price_ticks"] * own["size_lots"] * unit[own["book"]]).sum()) / 1e6
+        sent += f", of which {dollars(filled)} traded for legs that were taken"
+    text = f"It learned of {legs}; it sent {sent}"
+    if not hedge.repaired:
+        return f"{text}; it was not even again before the end."
+    worth = f"{dollars(abs(hedge.broken_loss_usd))} {'poorer' if hedge.broken_loss_usd >= 0 else 'richer'}"
+    times = "once" if hedge.repaired == 1 else f"{hedge.repaired:.0f} times"
+    return f"{text}; it was even again {times}, after {hedge.broken_for_us / 1e6:,.0f} s in all, and {worth} for it."
 
 
 def lines(story: Story) -> list[str]:

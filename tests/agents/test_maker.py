@@ -147,6 +147,35 @@ def take(sim: Any, group: int, side: int, usd: float, which: int = desk.PERP) ->
         p.go(sim, p.MINUTE)
 
 
+def test_where_the_price_runs_he_pulls_and_comes_back_after_a_while() -> None:
+    """2 % within a minute are beyond his half percent: a tenth of his size stays, and to his 8 bp of half-spread come 0.15 of
+    the 2 % for what he does not know. Five minutes after the last such move he quotes as before. Another, who is not told
+    to pull, quotes all the time as before."""
+    bold, careful = one(p.TUESDAY), one(p.TUESDAY, knobs='run = "0.5 %"')
+    for sim, left, half in ((bold, 1.0, 8e-4), (careful, 0.1, 8e-4 + 0.15 * 0.02)):
+        p.go(sim, p.HOUR + p.MINUTE)
+        before = shape(sim)
+        assert before[0] == pytest.approx(16, rel=0.1)
+        p.put_price(sim, PRICE * 0.98)
+        p.go(sim, 30 * p.SECOND)
+        after = shape(sim)
+        assert after[0] == pytest.approx(2e4 * half, rel=0.1)
+        assert after[1] == pytest.approx(left * before[1], rel=0.1)
+        p.go(sim, 7 * p.MINUTE)
+        assert shape(sim) == pytest.approx(before, rel=0.1)
+
+
+def test_a_slow_fall_is_no_run() -> None:
+    """2 % in eight minutes, a quarter of a percent each: he stays where he is."""
+    sim = one(p.TUESDAY, knobs='run = "0.5 %"')
+    p.go(sim, p.HOUR + p.MINUTE)
+    before = shape(sim)
+    for step in range(1, 9):
+        p.put_price(sim, PRICE * (1 - 0.0025 * step))
+        p.go(sim, p.MINUTE)
+        assert shape(sim) == pytest.approx(before, rel=0.1)
+
+
 def test_flow_moves_his_belief_while_the_stock_sleeps_and_not_while_it_is_open() -> None:
     for when, moves in (("2026-05-08 15:30", False), ("2026-05-09 12:00", True)):
         sim = one(p.FRIDAY, TAKER)

@@ -216,6 +216,8 @@ def new_command(
         text = rules.read_text(source)
     else:
         text = importlib.resources.files("offhours.sim.venues").joinpath(f"{source}.toml").read_text("utf-8")
+    # What held before, which comes last, is the other venue's past.
+    text = re.split(r"(?m)^(?:# What held before|\[\[earlier\]\])", text)[0].rstrip("\n") + "\n"
     own = json.dumps(target.stem)
     text = re.sub(r"(?m)^name = .*$", lambda _: f"name = {own}", text, count=1)
     title = json.dumps(f"{target.stem}, begun from {book.title}", ensure_ascii=False)
@@ -275,6 +277,8 @@ def check_command(
     rules.check_ticker(ticker, rules.tickers(), "--ticker", "")
     if rules.runs(book):
         rules.resolve(book, rules.tickers())
+        for span in book.document.get("earlier", []):
+            rules.resolve(f"{name.partition('@')[0]}@{span['begin']}", rules.tickers())
     else:
         rules.read_layer(book.document, "venue", book.file, rules.tickers())
     for question in book.document.get("calculator", {}):

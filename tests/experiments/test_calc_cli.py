@@ -39,6 +39,8 @@ def test_steps_print_the_formula_with_the_numbers_put_in() -> None:
     assert "price = entry * (1 - side / leverage + side * maintenance)" in text
     assert "      = 250 * (1 - 1 / 10 + 1 * 0.02)" in text
     assert text.endswith("      = $230")
+    text = printed("calc", "funding-rate", "--venue", "bybit", "--premiums", "0.1 %, 0.2 %", "--steps")
+    assert "          = with premiums [0.001, 0.002], kept 1, rising 1\n          = 0.1666666 %" in text
 
 
 def test_json_is_one_object() -> None:
@@ -59,7 +61,7 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
     text = printed("calc")
     assert all(question in text for question in calculator.QUESTIONS)
     text = printed("calc", "fillable-price")
-    assert "--adjustment" in text and "bankruptcy adjustment [100 %]" in text
+    assert "--adjustment" in text and "bankruptcy adjustment [100 % or the rulebook's]" in text
     assert (
         printed("calc", "liquidation-price", "--venue", "all", *LONG, "--maintenance", "2 %")
         .splitlines()[0]
@@ -85,6 +87,9 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
         (("liquidation-price", "--side", "long", "--entry", "cheap", "--leverage", "3"), "entry: 'cheap' is not an amount of dollars"),
         (("margin", "--venue", "tiers", "--size", "1", "--price", "5", "--tiers", "10k:5%:2%"), "tiers begin at 0 and rise"),
         (("margin", "--venue", "tiers", "--size", "1", "--price", "5", "--tiers", "0:5%"), "'0:5%' is not a tier"),
+        (("margin", "--venue", "tiers", "--size", "1", "--price", "5", "--tiers", "0:5%:2%, 9k:4%:2%"), "a tier's rates are not below those of the tier before it"),
+        (("margin", "--venue", "tiers", "--size", "1", "--price", "5", "--tiers", "0:5%:6%"), "maintenance margin lies between 0 and initial margin"),
+        (("margin", "--venue", "kraken@2020-01-01", "--size", "1", "--price", "5"), "the rulebook says nothing of days before 2026-02-24"),
         (("perp-price", "--venue", "inverse", "--spot", "1", "--kappa", "1", "--iota", "1", "--quote-rate", "5%"), "has no price for these numbers"),
         (("margin", "--venue", "kraken", "--ticker", "IBMx", "--size", "1", "--price", "5"), "there is no ticker 'IBMx'"),
     ],
@@ -140,6 +145,7 @@ def test_a_new_rulebook_is_the_old_one_with_everything_else_as_comments(here: Pa
     assert "mine.toml" in printed("venues", "new", "mine", "--from", "kraken")
     text = Path("mine.toml").read_text("utf-8")
     assert "0 rules differ" in printed("venues", "diff", "kraken", "mine.toml")
+    assert "earlier" not in text
     assert rules.resolve("mine.toml", ["TSLAx"]).digest() == rules.resolve("kraken", ["TSLAx"]).digest()
     awake = text.replace('# stale = "5 min"', 'stale = "9 min"').replace("# [perp.providers]", "[perp.providers]")
     assert awake != text
@@ -164,3 +170,16 @@ def test_a_rulebook_is_checked_by_the_calculator(here: Path) -> None:
     tiers = '[margin_class.x]\ntiers = [{ from = "$0", initial = "5 %", maintenance = "2 %" }, { from = "$0", initial = "6 %", maintenance = "3 %" }]\n'  # fmt: skip
     Path("odd.toml").write_text(f'name = "odd"\neffective = 2026-01-01\n{tiers}[perp.margin]\nclass = "x"\n')
     assert "tiers begin at $0 and rise" in mistake("venues", "check", "odd.toml")
+
+
+def test_what_held_before_is_checked_too(here: Path) -> None:
+    """A rule that does not exist is found in a table of earlier days; a rulebook of one's own begins with a whole one."""
+    printed("venues", "new", "mine", "--from", "binance")
+    book = Path("mine.toml")
+    text = book.read_text("utf-8") + "[[earlier]]\nbegin = 2026-01-01\nuntil = 2026-02-01\n[earlier.perp.oracle]\n"
+    book.write_text(text + 'closed = "frozen"\n', "utf-8")
+    printed("venues", "check", "mine.toml")
+    assert "perp.oracle.closed\n" in printed("venues", "diff", "mine.toml", "mine.toml@2026-01-15")
+    book.write_text(text + 'closd = "frozen"\n', "utf-8")
+    assert "did you mean perp.oracle.closed?" in mistake("venues", "check", "mine.toml")
+    assert "--from binance" in mistake("venues", "new", "other", "--from", "binance@2026-05-01")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from offhours.sim import chance
 from offhours.sim.compile import kernel
-from offhours.sim.declare import A, Column, World, table
+from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market import (
     accounts,
     bank,
@@ -26,6 +26,7 @@ from offhours.sim.market import (
     oracle,
     positions,
     providers,
+    stops,
 )
 from offhours.sim.market import orders as resting
 from offhours.sim.market import stock as stock_room
@@ -342,6 +343,14 @@ def resting_orders(world: World, crowd: World, agent: int, ticker: int, which: i
 
 
 # What an agent may do
+
+
+@kernel
+def prefetch_trading(world: World, crowd: World, agent: int, ticker: int) -> None:
+    """Ask for what an agent's orders in a ticker will need when they arrive."""
+    account = trading_account(world, crowd, agent, ticker)
+    prefetch(stops.stop_lists(world), account)
+    prefetch(resting.open_orders(world), resting.open_row(world, account, 2 * ticker))
 
 
 @kernel

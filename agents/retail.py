@@ -33,6 +33,7 @@ from offhours.agents.desk import (
     now_us,
     order,
     position_lots,
+    prefetch_trading,
     sleep_us,
     spare_usd,
     stop,
@@ -146,6 +147,7 @@ def look(world: World, crowd: World, agent: int, row: int, ticker: int, seen_usd
     mark = mark_usd(world, ticker)
     if in_liquidation(world, crowd, agent, ticker) == 0:
         held = position_lots(world, crowd, agent, ticker)
+        prefetch_trading(world, crowd, agent, ticker)
         if held != 0:
             manage(world, crowd, agent, row, ticker, held)
         else:
@@ -214,7 +216,9 @@ def enter(world: World, crowd: World, agent: int, row: int, ticker: int, mark: f
     if uniform(world, crowd, agent, CHOICE) >= me.open_chance:
         return
     change = mark / seen_usd - 1.0 if seen_usd > 0.0 else 0.0
-    chance_long = me.long_bias + me.trend * change + me.herd * crowd_lean(crowd, agent)  # fmt: skip
+    chance_long = me.long_bias + me.trend * change
+    if me.herd != 0.0:
+        chance_long += me.herd * crowd_lean(crowd, agent)
     side = BUY if uniform(world, crowd, agent, SIDE) < chance_long else SELL
     margin = worth * me.use / min(me.tickers_each, tickers(world))
     notional = affordable(world, ticker, margin, me.leverage_milli / 1000.0)

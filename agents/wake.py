@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from offhours.agents import arbitrageur, holder, informed, liquidator, maker, noise, participant, retail, visitor
 from offhours.agents.desk import NEVER, Agent, Group, agents, groups
+from offhours.agents.followers import leans
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
-from offhours.sim.declare import A, Column, World, table
+from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market.clock import AGENT_DUE, BUDGET_SPENT, ENDED, RUNNING, clock
+from offhours.sim.market.margin import prefetch_account
 from offhours.sim.market.step import bring
 
 __all__ = ["Agent", "Group", "begin", "leave", "queue", "reschedule", "run", "wake_at"]
@@ -175,6 +177,26 @@ def _move_base(crowd: World, now_us: int) -> None:
 
 
 @kernel
+def _prefetch_next(world: World, crowd: World) -> None:
+    """Ask for what he who wakes after the first will look at, and for who may wake after him."""
+    rows, count = queue(crowd), alarms(crowd)[0].count
+    if count < 2:
+        return
+    second = 1
+    for child in range(2, min(5, count)):
+        if rows[child].key < rows[second].key:
+            second = child
+    for child in range(4 * second + 1, min(4 * second + 5, count)):
+        prefetch(agents(crowd), rows[child].key & (_AGENTS - 1))
+    agent = rows[second].key & (_AGENTS - 1)
+    me = agents(crowd)[agent]
+    prefetch_account(world, me.account)
+    if groups(crowd)[me.group].population == RETAIL:
+        prefetch(retail.retail(crowd), me.row)
+        prefetch(leans(crowd), agent)
+
+
+@kernel
 def decide(world: World, crowd: World, agent: int) -> int:
     """Let an agent of a compiled population act; returns when he wakes next."""
     me = agents(crowd)[agent]
@@ -248,6 +270,7 @@ def run(world: World, crowd: World, until_us: int, work: int) -> int:
         elif alarm.count > 0:
             agent = queue(crowd)[0].key & (_AGENTS - 1)
             at_us = alarm.base_us + (queue(crowd)[0].key >> _BITS)
+            _prefetch_next(world, crowd)
         else:
             agent, at_us = -1, NEVER
         if at_us > until_us:

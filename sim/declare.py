@@ -171,6 +171,9 @@ if COMPILED:
 
     register_model(_RowsType)(ArrayModel)
 
+    _LINE = 64
+    """Bytes of a cache line, or fewer than there are."""
+
     @lower_builtin(operator.getitem, _RowsType, types.Integer)  # type: ignore[untyped-decorator]
     def _row(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, index_type = signature.args
@@ -188,7 +191,6 @@ if COMPILED:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             row = builder.gep(make_array(rows)(context, builder, arguments[0]).data, [arguments[1]])
             first = builder.ptrtoint(row, context.get_value_type(types.intp))
-            last = builder.add(first, context.get_constant(types.intp, rows.dtype.size - 1))
             byte, hint = cgutils.voidptr_t, context.get_value_type(types.int32)
             function = cgutils.get_or_insert_function(
                 builder.module,
@@ -197,7 +199,8 @@ if COMPILED:
             )
             # For writing, to be kept close, data.
             hints = [context.get_constant(types.int32, code) for code in (1, 3, 1)]
-            for address in (first, last):
+            for offset in (*range(0, rows.dtype.size - 1, _LINE), rows.dtype.size - 1):
+                address = builder.add(first, context.get_constant(types.intp, offset))
                 builder.call(function, [builder.inttoptr(address, byte), *hints])
             return context.get_dummy_value()
 

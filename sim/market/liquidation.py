@@ -70,6 +70,7 @@ from offhours.sim.market.margin import (
     note_change,
     notional,
     prefetch_account,
+    prefetch_changes,
     required,
     take_change,
     tier_row,
@@ -329,8 +330,10 @@ def look_and_attempt(world: World) -> None:
             fire(world, node - of_positions)
         node = take_hit(world)
     count = 0
+    prefetch_changes(world)
     account = take_change(world)
     while account >= 0:
+        prefetch(cases(world), account)
         keep(world, count, account)
         count += 1
         account = take_change(world)

@@ -494,6 +494,23 @@ def prefetch_account(world: World, account: int) -> None:
 
 
 @kernel
+def prefetch_change(world: World, account: int) -> None:
+    """Ask for what a look at an account that changed needs."""
+    prefetch_account(world, account)
+    t = clock(world)[0].tickers
+    for row in range(account * t, account * t + t):
+        prefetch(trigger_nodes(world), loss_node(row))
+
+
+@kernel
+def prefetch_changes(world: World) -> None:
+    """Ask for the first of those that `take_change` will return."""
+    count = changed(world)[0].account
+    for place in range(max(count - AHEAD, 0), count):
+        prefetch_change(world, changed(world)[place + 1].account)
+
+
+@kernel
 def note_holding(world: World, account: int, ticker: int) -> None:
     """Remember that an account may have a position or open orders in a ticker."""
     watches(world)[account].held |= 1 << ticker
@@ -538,7 +555,7 @@ def take_change(world: World) -> int:
         return -1
     changed(world)[0].account = count - 1
     account = changed(world)[count].account
-    prefetch_account(world, changed(world)[max(count - AHEAD, 1)].account)
+    prefetch_change(world, changed(world)[max(count - AHEAD, 1)].account)
     w = watches(world)[account]
     w.dirty = 0
     rest = w.held

@@ -2,7 +2,8 @@
 
 LEND-1  Tokens and dollars that are borrowed come from the lender's own; what is not there is not lent. Sold short is what was
         borrowed: nobody delivers a token that he does not hold.
-LEND-2  Who borrows a token has initial margin to spare for having sold it; who borrows dollars has a share of them to spare.
+LEND-2  Who borrows a token lacks no initial margin, and has it to spare for having sold it; who borrows dollars has a share of
+        them to spare.
 LEND-3  Rate a year by utilisation: two straight lines that meet at the kink. It is charged in dollars at each full hour on the
         value at the index, rounded up, to the lender.
 LEND-4  Where more than a share of a token is lent at a full hour, the lender calls what is beyond it, from all borrowers in
@@ -124,7 +125,7 @@ def borrow(world: World, account: int, what: int, quantity: int) -> int:
     if what == DOLLARS:
         needed = share_up(quantity, dollar_rules(world)[0].initial_ppb)
     else:
-        needed = -standing(world, account, what - 1, -quantity) - value_at_index(world, what - 1, quantity)
+        needed = max(0, -standing(world, account, what - 1, -quantity) - value_at_index(world, what - 1, quantity))
     if needed > spare(world, account):
         return refuse(world, NOT_ENOUGH_MARGIN)
     transfer(world, asset_of(what), LENDER, account, quantity, LOAN)

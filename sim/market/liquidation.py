@@ -233,10 +233,11 @@ def look(world: World, account: int) -> None:
         return
     worth, needed = equity(world, account), required(world, account)
     if needed == 0 and worth < 0:
+        # Tokens promised to resting orders are free then, and sold before others pay.
+        clear(world, account)
         if owns_or_owes(world, account):
             open_case(world, account)
         else:
-            clear(world, account)
             absorb(world, account, -1)
     elif worth < needed and liquidation_rules(world)[0].active == 1:
         open_case(world, account)

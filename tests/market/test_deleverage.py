@@ -23,9 +23,11 @@ from plain.market import (
     events,
     go,
     jump,
+    leave,
     lots_of,
     market,
     perp,
+    put_price,
     usd,
 )
 
@@ -161,9 +163,9 @@ def test_at_the_mark_or_at_the_index_the_loss_stays_with_the_account(price: int,
     assert usd(sim, ANN) == 0
 
 
-def thin_candidate(dollars: int) -> Simulation:
+def thin_candidate(dollars: int, form: int = deleverage.QUEUE) -> Simulation:
     """Ann's bankruptcy is at 95, the mark at 90; Bob is short 600 from 100, Cat 400 from 90 on few dollars."""
-    sim = sides({BOB: (1_000, 10_000)}, ann=1_000)
+    sim = sides({BOB: (1_000, 10_000)}, ann=1_000, form=form)
     sim.memory[liquidation.liquidation_rules]["active"] = 0
     jump(sim, 90.0)
     sim.endow(CAT, accounts.USD, dollars)
@@ -175,9 +177,13 @@ def thin_candidate(dollars: int) -> Simulation:
     return sim
 
 
-def test_a_candidate_may_be_brought_to_zero() -> None:
+FORMS = (deleverage.QUEUE, deleverage.PRO_RATA)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_candidate_may_be_brought_to_zero(form: int) -> None:
     """ADL-4 (dYdX v4, deleveraging: prices may just overlap): buying 400 lots at 95 costs Cat 20, which is all he has."""
-    sim = thin_candidate(20 * DOLLAR)
+    sim = thin_candidate(20 * DOLLAR, form)
     go(sim, 1)
     assert (lots_of(sim, ANN), lots_of(sim, CAT), sim.equity(CAT)) == (0, 0, 0)
     assert paid(sim) == {"shortfall": 50.0, "adl": 50.0, "shared": 0.0, "unpaid": 0.0}
@@ -203,6 +209,81 @@ def test_a_candidate_is_passed_over_before_he_would_owe_anything() -> None:
     assert usd(sim, accounts.NOBODY) == -10 * DOLLAR
     margin.freeze(sim.world, DAN, 0)
     assert sim.audit() == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_who_was_passed_over_comes_before_those_in_liquidation(form: int) -> None:
+    """ADL-4, ADL-5: of Ann's 1,000 lots Eve takes 300; Dan cannot pay for 300 and is closed at the mark, before any of Cat's."""
+    sim = sides({EVE: (300, 10_000), CAT: (700, 10_000)}, form=form)
+    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    jump(sim, 90.0)
+    sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
+    sim.endow(DAN, accounts.USD, 15 * DOLLAR - 1)
+    perp(sim, DAN, SELL, 9_000, 300)
+    perp(sim, BOB, BUY, 9_000, 300)
+    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    margin.note_change(sim.world, ANN)
+    margin.freeze(sim.world, CAT, 1)
+    go(sim, 1)
+    assert [lots_of(sim, a) for a in (ANN, EVE, DAN, CAT)] == [0, 0, 0, -300]
+    assert cuts(sim)[["account", "rank", "lots"]].tolist() == [(EVE, 1, -300), (DAN, 0, -300), (CAT, 0, -400)]
+
+
+def test_who_cannot_pay_the_common_price_pays_what_he_has() -> None:
+    """ADL-3, ADL-5, ADL-6, pro rata. Mark 94: Eve (500 lots, bankrupt at 97) goes before Ann (at 95). Of their 1,000 lots Bob has
+    500: he could pay 96, their mean, and has 12; the 500 that are closed are Eve's, and cost 15 beside the mark.
+
+    3 are missing there, and 5 of Ann, whose lots go to Dan at the mark, who is being liquidated. Cat, long from 90, has gained 4
+    and is charged them; Dan has gained too, and is not. Cat is below her maintenance margin then, and closed a second later.
+    """
+    sim = market(people=5, knobs={**NO_FEES, (deleverage.adl_rules, "form"): deleverage.PRO_RATA}, stages=(DELEVERAGED, SOCIALISED))  # fmt: skip
+    for account in CROWD:
+        sim.endow(account, accounts.USD, 1_000 * DOLLAR)
+    for account, other, price, lots in ((ANN, DAN, 10_000, 500), (EVE, BOB, 10_000, 500), (CAT, DAN, 9_000, 100)):
+        perp(sim, other, SELL, price, lots)
+        perp(sim, account, BUY, price, lots)
+    for account, equity in ((ANN, 25), (EVE, 15), (BOB, -18), (CAT, 12)):
+        leave(sim, account, equity * DOLLAR)
+    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    margin.freeze(sim.world, DAN, 1)
+    put_price(sim, 94.0)
+    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    go(sim, 1)
+    assert [lots_of(sim, a) for a in (ANN, BOB, EVE, DAN)] == [0, 0, 0, -100]
+    assert (sim.equity(BOB), sim.equity(CAT)) == (0, 2 * DOLLAR)
+    assert paid(sim) == {"shortfall": 20.0, "adl": 12.0, "shared": 4.0, "unpaid": 4.0}
+    margin.freeze(sim.world, DAN, 0)
+    assert sim.audit() == []
+    go(sim, 1)
+    assert (lots_of(sim, CAT), usd(sim, CAT)) == (0, 0)
+
+
+def test_who_was_cut_is_looked_at_again() -> None:
+    """ADL-7, MARG-5: 300 of Dan's 400 lots are closed at 95, 5 above the mark. With $16 he is left with 1 for 100 lots at 90."""
+    sim = sides({DAN: (300, 1_000)}, ann=300)
+    leave(sim, ANN, 15 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
+    perp(sim, DAN, SELL, 10_000, 100)
+    perp(sim, BOB, BUY, 10_000, 100)
+    leave(sim, DAN, (16 - 40) * DOLLAR)
+    jump(sim, 90.0)
+    assert (lots_of(sim, ANN), lots_of(sim, DAN), sim.equity(DAN)) == (0, -100, DOLLAR)
+    go(sim, 1)
+    assert (lots_of(sim, DAN), margin.frozen(sim.world, DAN)) == (0, 0)
+
+
+def test_the_log_shows_the_whole_account_and_what_decided() -> None:
+    """ADL-2: pro rata, what decides is profit in dollars: 6 % of 1,000. Bob holds $94 of the second ticker besides."""
+    sim = market(people=3, tickers=2, knobs={**NO_FEES, (deleverage.adl_rules, "form"): deleverage.PRO_RATA}, stages=(DELEVERAGED,))  # fmt: skip
+    for account, dollars in ((ANN, 50), (BOB, 10_000), (CAT, 10_000)):
+        sim.endow(account, accounts.USD, dollars * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    sim.place(CAT, 2, SELL, 10_000, 94)
+    sim.place(BOB, 2, BUY, 10_000, 94)
+    jump(sim, 94.0)
+    (cut,) = cuts(sim)
+    assert (cut["notional_uusd"], cut["gross_uusd"], cut["score"]) == (940 * DOLLAR, 1_034 * DOLLAR, 60.0)
 
 
 def test_those_in_liquidation_and_houses_come_last_and_at_the_mark() -> None:
@@ -269,6 +350,8 @@ def test_a_venue_without_deleveraging_closes_at_the_mark_and_socialises() -> Non
     assert paid(sim) == {"shortfall": 10.0, "adl": 0.0, "shared": 10.0, "unpaid": 0.0}
     lost = 1_000 * DOLLAR + 90 * DOLLAR - sim.equity(BOB), 100_000 * DOLLAR + 15 * DOLLAR - sim.equity(DAN)
     assert sum(lost) == 10 * DOLLAR and lost[1] == pytest.approx(10 * DOLLAR / 3, abs=1)
+    go(sim, 3)
+    assert paid(sim)["shared"] == 10.0, "once"
     assert sim.audit() == []
 
 

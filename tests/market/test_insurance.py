@@ -160,3 +160,25 @@ def test_what_is_wrong_with_a_window_is_said_of_it(window: int, loss_of: int, wr
     """INS-4: a ticker's loss needs a time over which it counts; the shortest is 96 s."""
     found = insurance.check(SimpleNamespace(window_us=window, loss_of=loss_of))
     assert (found is not None and found[0] == "window_us") == wrong
+
+
+def test_its_price_has_no_liquidation_fee_in_it() -> None:
+    """LIQ-7, LIQ-13: at 97 bankruptcy is 95, not 95 / .995: with nothing to spend it still closes there."""
+    sim = insured(0)
+    perp(sim, CAT, BUY, 9_500, 1_000)
+    jump(sim, 97.0)
+    go(sim, 0.5)
+    assert (lots_of(sim, ANN), usd(sim, ANN), usd(sim, accounts.INSURANCE)) == (0, 0, 0)
+
+
+def test_tokens_pay_before_it_does() -> None:
+    """LIQ-13, CONV-2: at 94 equity is -10 and half a token would bring $49.25: the fund pays nothing, and a token is sold."""
+    sim = insured()
+    sim.endow(ANN, accounts.token_asset(0), 500_000)
+    perp(sim, CAT, BUY, 9_400, 1_000)
+    sim.place(BOB, 1, BUY, 9_300, 10_000)
+    jump(sim, 94.0)
+    go(sim, 3)
+    assert (lots_of(sim, ANN), usd(sim, accounts.INSURANCE)) == (0, 1_000 * DOLLAR)
+    assert 0 <= usd(sim, ANN) < 3 * DOLLAR and 0 < usd(sim, ANN, accounts.token_asset(0)) < 500_000
+    assert sim.audit() == []

@@ -24,6 +24,7 @@ from plain.market import (
     Simulation,
     go,
     jump,
+    leave,
     market,
     token,
     usd,
@@ -90,6 +91,18 @@ def test_a_loan_of_a_token_needs_the_margin_of_having_sold_it() -> None:
     assert token(sim, ANN, SELL, 9_999, 20_000) == matching.NOT_ENOUGH_MARGIN
     assert token(sim, ANN, SELL, 10_000, 20_000) == matching.ACCEPTED
     assert margin.withdrawable(sim.world, ANN) == 0
+
+
+def test_who_lacks_initial_margin_borrows_nothing_though_he_could_sell_what_he_has() -> None:
+    """LEND-2: Ann's two tokens count for $180, her debt of dollars is as high; a cent more, and she may not borrow a token."""
+    sim = lender(dollars=0)
+    sim.endow(ANN, TOKEN, 2 * SHARE)
+    leave(sim, ANN, 0)
+    assert margin.spare(sim.world, ANN) == 0
+    assert borrow(sim, ANN, FIRST, 1) == matching.ACCEPTED
+    lending.repay(sim.world, ANN, FIRST, SHARE)
+    leave(sim, ANN, -10_000)
+    assert borrow(sim, ANN, FIRST, 1) == matching.NOT_ENOUGH_MARGIN
 
 
 def test_a_short_token_is_owed_at_the_index_and_bought_back_when_it_rises() -> None:

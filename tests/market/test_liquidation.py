@@ -28,6 +28,7 @@ from plain.market import (
     events,
     go,
     jump,
+    leave,
     lots_of,
     mark,
     market,
@@ -71,6 +72,30 @@ def test_equity_below_maintenance_is_the_trigger() -> None:
     jump(sim, 97.43)
     assert (sim.equity(ANN), margin.required(sim.world, ANN)) == (24_300_000, 24_357_500)
     assert stage(sim) == STEPS
+
+
+def test_equity_that_just_meets_maintenance_is_enough() -> None:
+    """LIQ-1: to the micro-dollar."""
+    sim = long_at_20x()
+    jump(sim, 98.0)
+    leave(sim, ANN, 24_500_000)
+    go(sim, 1)
+    assert (margin.required(sim.world, ANN), stage(sim)) == (24_500_000, WELL)
+    leave(sim, ANN, 24_499_999)
+    go(sim, 1)
+    assert stage(sim) == STEPS
+
+
+@pytest.mark.parametrize(("equity", "then"), [(26_785_000, WELL), (26_784_999, STEPS), (12_175_000, STEPS), (12_174_999, WHOLE_POSITION)])  # fmt: skip
+def test_where_it_ends_and_where_it_escalates_to_the_micro_dollar(equity: int, then: int) -> None:
+    """LIQ-4: maintenance is 24.35: 1.1 of it is 26.785, half of it 12.175. What an earlier case has left behind does not count."""
+    sim = long_at_20x()
+    sim.memory[liquidation.cases]["misses"][ANN] = 9
+    jump(sim, 97.4)
+    assert (stage(sim), margin.required(sim.world, ANN)) == (STEPS, 24_350_000)
+    leave(sim, ANN, equity)
+    go(sim, 1)
+    assert stage(sim) == then
 
 
 def test_a_switched_off_engine_liquidates_nobody() -> None:
@@ -157,6 +182,67 @@ def test_below_the_smallest_order_it_goes_all_at_once() -> None:
     jump(sim, 97.4)
     go(sim, 0.5)
     assert (lots_of(sim, ANN), stage(sim)) == (0, WELL)
+
+
+@pytest.mark.parametrize(("lots", "smallest", "step"), [(995, 1, 100), (1_000, 100, 100), (990, 100, 990)])
+def test_a_step_is_rounded_up_and_may_just_be_the_smallest_order(lots: int, smallest: int, step: int) -> None:
+    """LIQ-3: a tenth of 995 lots is 100; 100 is an order where the smallest is 100, 99 is none."""
+    sim = market(people=2, knobs={**NO_FEES, (book.book_rules, "size_min_lots"): smallest})
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, lots)
+    perp(sim, ANN, BUY, 10_000, lots)
+    leave(sim, ANN, 45 * DOLLAR)
+    jump(sim, 97.4)
+    leave(sim, ANN, 20 * DOLLAR)
+    go(sim, 1)
+    assert sim.memory[liquidation.step_sizes]["lots"][ANN] == step
+
+
+@pytest.mark.parametrize(("ask", "left"), [(10_448, -1_000), (10_447, 0)])
+def test_a_short_is_closed_at_zero_equity_and_no_tick_above(ask: int, left: int) -> None:
+    """LIQ-5, LIQ-7: at 104 equity is 10; (104 + 1) / 1.005 = 104.4776 is the end, and 104.47 the last tick before it."""
+    sim = market(people=2, knobs=NO_FEES)
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, BUY, 10_000, 1_000)
+    perp(sim, ANN, SELL, 10_000, 1_000)
+    perp(sim, BOB, SELL, ask, 1_000)
+    jump(sim, 104.0)
+    go(sim, 0.5)
+    assert lots_of(sim, ANN) == left
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 0
+
+
+def test_of_two_that_weigh_alike_the_first_ticker_goes_first() -> None:
+    """LIQ-7: 500 lots of each."""
+    sim = market(people=2, tickers=2, knobs=NO_FEES)
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    for number in (0, 2):
+        sim.place(BOB, number, SELL, 10_000, 500)
+        sim.place(ANN, number, BUY, 10_000, 500)
+    put_price(sim, 97.4, 1)
+    jump(sim, 97.4)
+    assert sim.memory[liquidation.cases]["ticker"][ANN] == 0
+
+
+def test_an_order_that_arrives_after_the_case_has_ended_does_nothing() -> None:
+    """LIQ-10: it was sent 100 ms before."""
+    sim = long_at_20x()
+    perp(sim, CAT, BUY, 9_700, 300)
+    jump(sim, 97.4)
+    leave(sim, ANN, 100 * DOLLAR)
+    liquidation.close_case(sim.world, ANN)
+    go(sim, 0.5)
+    assert lots_of(sim, ANN) == 1_000
+
+
+def test_the_fee_is_rounded_down() -> None:
+    """LIQ-9: 0.5 % of 1.000199 dollars are 5,000.995 micro-dollars."""
+    sim = long_at_20x()
+    liquidation.charge_fee(sim.world, ANN, 0, 1_000_199)
+    assert fund(sim) == 5_000
 
 
 def test_two_steps_without_a_fill_escalate() -> None:
@@ -480,3 +566,18 @@ def test_nobody_is_deleveraged_while_he_has_equity() -> None:
         go(sim, 3)
         assert (lots_of(sim, ANN), lots_of(sim, BOB)) == (0, 0)
         assert sim.audit() == []
+
+
+def test_debts_without_a_position_are_paid_from_tokens_first() -> None:
+    """LIQ-15, CONV-2: Ann owes $10, and her half a token rests in the book: it is taken back and sold, and nothing is missing."""
+    sim = market(people=2, knobs=NO_FEES)
+    sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
+    sim.endow(ANN, accounts.token_asset(0), 500_000)
+    token(sim, ANN, SELL, 10_500, 5_000)
+    token(sim, BOB, BUY, 9_900, 10_000)
+    leave(sim, ANN, -10 * DOLLAR)
+    go(sim, 3)
+    assert queue(sim, 1, SELL) == []
+    assert 0 <= usd(sim, ANN) < 3 * DOLLAR and 0 < usd(sim, ANN, accounts.token_asset(0)) < 500_000
+    assert sim.memory[waterfall.debts]["shortfall_uusd"][0] == 0
+    assert sim.audit() == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from offhours.sim.market import accounts, pool, waterfall
+import pytest
+
+from offhours.sim.market import accounts, liquidation, pool, providers, waterfall
 from offhours.sim.market.waterfall import COVERED, DELEVERAGED
 from plain.market import (  # fmt: skip
     ANN,
@@ -16,17 +18,21 @@ from plain.market import (  # fmt: skip
     events,
     go,
     jump,
+    leave,
     lots_of,
     market,
     perp,
     usd,
 )
 
+EMPTY = CAT + 1
+"""An account with nothing in it."""
+
 
 def covered(capital: int) -> Simulation:
     """Ann against Bob, and what the pool starts with."""
     sim = market(
-        people=3,
+        people=4,
         knobs={**NO_FEES, (pool.pool_rules, "capital_uusd"): capital * DOLLAR},
         stages=(COVERED, DELEVERAGED),
     )
@@ -110,3 +116,33 @@ def test_empty_it_pays_nothing_and_says_when() -> None:
     assert sim.memory[waterfall.payers]["exhausted_us"][COVERED] == sim.now_us
     assert pool.money(sim.world) == 0
     assert (lots_of(sim, ANN), usd(sim, ANN)) == (0, 0)
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+def test_tokens_pay_before_it_does(assigned: bool) -> None:
+    """LIQ-12, CONV-2: at 94 equity is -10 and half a token would bring $49.25. Closed in the book or taken by Cat for 7.05, the
+    pool pays nothing and receives at most its fees."""
+    sim = covered(1_000)
+    sim.endow(ANN, accounts.token_asset(0), 500_000)
+    sim.place(BOB, 1, BUY, 9_300, 10_000)
+    if assigned:
+        providers.offer(sim.world, CAT, 0, 0, 5_000 * DOLLAR)
+    else:
+        perp(sim, CAT, BUY, 9_400, 1_000)
+    jump(sim, 94.0)
+    go(sim, 3)
+    assert (lots_of(sim, ANN), lots_of(sim, CAT)) == (0, 1_000)
+    assert usd(sim, accounts.POOL) >= 1_000 * DOLLAR
+    assert (sim.memory[pool.liquidity_pools]["covers"][0], sim.memory[waterfall.debts]["shortfall_uusd"][0]) == (0, 0)
+    assert usd(sim, ANN) >= 0 and 0 < usd(sim, ANN, accounts.token_asset(0)) < 500_000
+    assert sim.audit() == []
+
+
+def test_it_makes_good_what_an_account_owes_in_the_end() -> None:
+    """LIQ-15, POOL-3: minus $5, of which it has $3."""
+    sim = covered(3)
+    leave(sim, EMPTY, -5 * DOLLAR)
+    assert liquidation.absorb(sim.world, EMPTY, -1) == 5 * DOLLAR
+    assert (usd(sim, EMPTY), usd(sim, accounts.POOL)) == (0, 0)
+    assert int(sim.memory[waterfall.payers]["paid_uusd"][COVERED]) == 3 * DOLLAR
+    assert int(sim.memory[waterfall.debts]["unpaid_uusd"][0]) == 2 * DOLLAR

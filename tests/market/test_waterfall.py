@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import accounts, waterfall
+from offhours.sim.market import accounts, backstop, waterfall
 from offhours.sim.market.waterfall import (
     ASSIGNED,
     COVERED,
@@ -85,3 +85,30 @@ def test_what_is_paid_and_what_is_not_sum_to_the_shortfall() -> None:
     waterfall.note_not_paid(sim.world, COVERED, 1)
     assert sim.memory[waterfall.debts][0].tolist() == (8, 2)
     assert int(paid.sum()) + 2 == 8
+
+
+def test_when_a_payer_was_first_exhausted_is_remembered() -> None:
+    """FALL-3, BACK-3: a second time changes nothing."""
+    sim = market()
+    waterfall.note_exhausted(sim.world, VAULT)
+    first = sim.now_us
+    go(sim, 1)
+    waterfall.note_exhausted(sim.world, VAULT)
+    waterfall.note_exhausted(sim.world, COVERED)
+    assert sim.memory[waterfall.payers]["exhausted_us"][[VAULT, COVERED]].tolist() == [first, sim.now_us]
+
+
+def test_a_vault_that_is_not_willing_says_since_when() -> None:
+    """BACK-3, FALL-1: it has $4 where $10 are missing: it does not take the position, which is deleveraged a second later."""
+    knobs = {**NO_FEES, (backstop.backstop_rules, "capital_uusd"): 4 * DOLLAR}
+    sim = market(people=2, knobs=knobs, stages=(VAULT, DELEVERAGED))
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    perp(sim, BOB, SELL, 10_000, 1_000)
+    perp(sim, ANN, BUY, 10_000, 1_000)
+    jump(sim, 94.0)
+    first = sim.now_us
+    go(sim, 1)
+    assert sim.memory[waterfall.payers]["exhausted_us"][VAULT] == first
+    assert (usd(sim, ANN), usd(sim, accounts.BACKSTOP)) == (0, 4 * DOLLAR)
+    assert int(sim.memory[waterfall.payers]["paid_uusd"][DELEVERAGED]) == 10 * DOLLAR

@@ -198,6 +198,14 @@ def token(sim: Simulation, account: int, side: int, price_ticks: int, lots: int,
     return sim.place(account, 1, side, price_ticks, lots, kind)
 
 
+def leave(sim: Simulation, account: int, equity_uusd: int) -> None:
+    """Move dollars out of an account, or into it, until its equity is so much; it is looked at in the next second."""
+    more = equity_uusd - sim.equity(account)
+    payer, payee = (accounts.OUTSIDE, account) if more > 0 else (account, accounts.OUTSIDE)
+    accounts.transfer(sim.world, accounts.USD, payer, payee, abs(more), accounts.DEPOSIT)
+    margin.note_change(sim.world, account)
+
+
 def report(sim: Simulation) -> Any:
     """What the order handled last came to."""
     return sim.memory[matching.reports][0]

@@ -20,6 +20,7 @@ from plain.market import (
     Simulation,
     go,
     jump,
+    leave,
     lots_of,
     market,
     perp,
@@ -333,3 +334,52 @@ def test_collateral_is_not_redeemed_from_under_a_position() -> None:
     matching.cancel_all(sim.world, ANN, 0)
     assert issuer.redeem(sim.world, ANN, 0, SHARE, 100.0) == matching.ACCEPTED
     assert sim.audit() == []
+
+
+def test_at_the_limit_nothing_is_sold_yet() -> None:
+    """CONV-1: below minus the limit, not at it."""
+    sim = pledged(2, knobs={(conversion.conversion_rules, "limit_uusd"): 20 * DOLLAR})
+    give(sim, ANN, 0, 2)
+    give(sim, CAT - 1, 100_000, 0)
+    token(sim, CAT - 1, BUY, 9_990, 100_000)
+    for owed, sold in ((20 * DOLLAR, 0), (20 * DOLLAR + 1, 1)):
+        leave(sim, ANN, 180 * DOLLAR - owed)
+        go(sim, 2)
+        assert len(sales(sim)) == sold
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "haircut_ppb", "sold"), [(1, 1, TENTH, 1), (2, 1, 10**9, 3), (1, 2, TENTH, 3)]
+)
+def test_of_what_is_collateral_the_dearest_is_converted(first: int, second: int, haircut_ppb: int, sold: int) -> None:
+    """CONV-1, CONV-3: of two worth alike the first ticker's; one that is no collateral is not sold, though it is worth more."""
+    sim = pledged(2, tickers=2, knobs={(conversion.conversion_rules, "limit_uusd"): 20 * DOLLAR})
+    sim.memory[collateral.collateral_rules]["haircut_ppb"][0] = haircut_ppb
+    for ticker, tokens in enumerate((first, second)):
+        sim.endow(ANN, accounts.token_asset(ticker), tokens * SHARE)
+    give(sim, CAT - 1, 100_000, 0)
+    for number in (1, 3):
+        sim.place(CAT - 1, number, BUY, 9_990, 100_000)
+    leave(sim, ANN, sim.equity(ANN) - 30 * DOLLAR)
+    go(sim, 2)
+    assert sales(sim)["book"].tolist() == [sold]
+
+
+def test_tokens_that_count_already_are_not_counted_twice() -> None:
+    """ADL-3, COLL-1: what an account could sell beside its equity are tokens that are no collateral, less 1 % and 0.5 %."""
+    sim = pledged(1, tickers=2)
+    sim.memory[collateral.collateral_rules]["haircut_ppb"][1] = 10**9
+    for ticker in range(2):
+        sim.endow(ANN, accounts.token_asset(ticker), SHARE)
+    assert conversion.sellable(sim.world, ANN) == 98_500_000
+
+
+def test_selling_what_is_not_promised_changes_the_margin_of_that_alone() -> None:
+    """COLL-1, COLL-2: Ann owns two tokens, one of them promised: another one sold takes $90, a third one costs $150 more."""
+    sim = pledged(1, knobs={(collateral.collateral_rules, "cap_uusd"): 10**12})
+    give(sim, ANN, 1_000, 2)
+    token(sim, ANN, SELL, 10_500, 10_000)
+    assert collateral.standing(sim.world, ANN, 0, -SHARE) == -90 * DOLLAR
+    assert collateral.standing(sim.world, ANN, 0, -2 * SHARE) == (-90 - 150) * DOLLAR
+    sim.memory[collateral.loans]["owed"][ANN * 2 + 1] = 3 * SHARE
+    assert collateral.standing(sim.world, ANN, 0, SHARE) == 150 * DOLLAR

@@ -182,3 +182,23 @@ def test_tokens_pay_before_it_does() -> None:
     assert (lots_of(sim, ANN), usd(sim, accounts.INSURANCE)) == (0, 1_000 * DOLLAR)
     assert 0 <= usd(sim, ANN) < 3 * DOLLAR and 0 < usd(sim, ANN, accounts.token_asset(0)) < 500_000
     assert sim.audit() == []
+
+
+def test_of_a_part_that_is_closed_only_its_share_is_the_funds() -> None:
+    """INS-2, LIQ-9, LIQ-13: at 97 Ann has 20. 400 lots sell at 96.50, 6 above bankruptcy; for the other 600 she still has 12,
+    of which no fee is taken."""
+    sim = insured()
+    perp(sim, CAT, BUY, 9_650, 400)
+    jump(sim, 97.0)
+    go(sim, 0.5)
+    assert (lots_of(sim, ANN), sim.equity(ANN), usd(sim, accounts.INSURANCE)) == (600, 12 * DOLLAR, 1_006 * DOLLAR)
+
+
+def test_its_peak_and_its_deepest_fall_are_remembered() -> None:
+    """INS-3: from 1,000 it falls by 9, earns a fee of 20 and pays 5: the peak is 1,011, the deepest fall 9."""
+    sim = insured()
+    insurance.pay(sim.world, ANN, 0, 9 * DOLLAR)
+    insurance.earn(sim.world, ANN, 0, 20 * DOLLAR)
+    insurance.pay(sim.world, ANN, 0, 5 * DOLLAR)
+    row = sim.memory[insurance.insurance_funds][0]
+    assert (row["peak_uusd"], row["drawdown_uusd"], row["income_uusd"]) == (1_011 * DOLLAR, 9 * DOLLAR, 20 * DOLLAR)

@@ -268,3 +268,41 @@ def test_a_loan_is_charged_by_the_hour_however_funding_accrues(payment: str) -> 
     assert charged > 0
     go(sim, 60 * 60)
     assert before - usd(sim, ANN) == 2 * charged
+
+
+def test_a_call_is_at_most_the_loan_and_a_new_loan_is_not_called() -> None:
+    """LEND-4."""
+    sim = lender(dollars=1_000)
+    borrow(sim, ANN, FIRST, 1)
+    assert collateral.called(sim.world, ANN, FIRST) == 0
+    collateral.call(sim.world, ANN, FIRST, 5 * SHARE)
+    assert collateral.called(sim.world, ANN, FIRST) == SHARE
+
+
+def test_what_is_called_and_still_there_is_given_back_and_not_bought() -> None:
+    """LEND-4, CONV-5: Ann never sold what she borrowed; when the notice ends the lender takes it, and nothing is traded."""
+    knobs = {(lending.lending_rules, "recall_ppb"): 900_000_000, (lending.lending_rules, "notice_us"): HOUR}
+    sim = lender(2, dollars=10_000, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000, knobs=knobs)
+    sim.endow(BOB, TOKEN, 10 * SHARE)
+    borrow(sim, ANN, FIRST, 10)
+    go(sim, 5)
+    token(sim, BOB, SELL, 10_000, 50_000)
+    go(sim, 3_601)
+    sim.tape.drain(sim.memory)
+    assert len(sim.tape.rows(conversion.collateral_events)) == 0
+    assert collateral.owed(sim.world, ANN, FIRST) == 9 * SHARE - 1
+    assert usd(sim, accounts.LENDER, TOKEN) == SHARE + 1
+
+
+def test_a_short_token_is_looked_at_before_its_margin_is_spent() -> None:
+    """MARG-5, COLL-2: short two tokens with $300: equity meets maintenance at $120, in one jump as well as in two."""
+    sim = lender(3, dollars=0)
+    sim.endow(ANN, accounts.USD, 100 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    borrow(sim, ANN, FIRST, 2)
+    token(sim, ANN, SELL, 10_000, 20_000)
+    token(sim, BOB, BUY, 10_000, 20_000)
+    go(sim, 2)
+    jump(sim, 121.0)
+    assert sim.equity(ANN) < margin.required(sim.world, ANN)
+    assert margin.frozen(sim.world, ANN) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offhours.sim.market import accounts, liquidation, pool, providers, waterfall
-from offhours.sim.market.waterfall import COVERED, DELEVERAGED
+from offhours.sim.market.waterfall import COVERED, DELEVERAGED, FUND, VAULT
 from plain.market import (  # fmt: skip
     ANN,
     BOB,
@@ -62,6 +62,7 @@ def test_it_pays_what_a_close_costs_beyond_the_zero_equity_price() -> None:
     assert events(sim)["shortfall_uusd"].tolist() == [25_500_000, 14_000_000]
     assert sim.memory[pool.liquidity_pools][0].tolist() == (0, 2)
     assert int(sim.memory[waterfall.debts]["shortfall_uusd"][0]) == 39_500_000
+    assert sim.memory[waterfall.payers]["exhausted_us"][COVERED] == 0
 
 
 def test_it_goes_no_further_than_its_money() -> None:
@@ -146,3 +147,22 @@ def test_it_makes_good_what_an_account_owes_in_the_end() -> None:
     assert (usd(sim, EMPTY), usd(sim, accounts.POOL)) == (0, 0)
     assert int(sim.memory[waterfall.payers]["paid_uusd"][COVERED]) == 3 * DOLLAR
     assert int(sim.memory[waterfall.debts]["unpaid_uusd"][0]) == 2 * DOLLAR
+
+
+def test_fees_go_to_the_pool_before_the_fund_and_the_backstop() -> None:
+    """LIQ-9: a venue that has all three; then one without a pool."""
+    for stages, house in (((COVERED, FUND, VAULT), accounts.POOL), ((FUND, VAULT), accounts.INSURANCE)):
+        sim = market(people=1, dollars=100, stages=stages)
+        before = usd(sim, house)
+        liquidation.charge_fee(sim.world, ANN, 0, 100 * DOLLAR)
+        assert usd(sim, house) - before == DOLLAR // 2
+
+
+def test_a_provider_beyond_its_limit_is_not_paid_by_it() -> None:
+    """POOL-2, LIQ-12: it covers closes up to 1 % away; an edge of 2 % is further, one of 1 % is not."""
+    for edge_ppb, taken in ((20_000_000, 0), (10_000_000, 1_000)):
+        sim = covered(1_000)
+        sim.memory[pool.pool_rules]["cover_ppb"] = 10_000_000
+        providers.offer(sim.world, CAT, 0, edge_ppb, 5_000 * DOLLAR)
+        jump(sim, 94.0)
+        assert lots_of(sim, CAT) == taken

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from offhours.sim.chance import tie_order
-from offhours.sim.market import accounts, pool, providers, waterfall
+from offhours.sim.market import accounts, margin, matching, oracle, pool, providers, waterfall
 from offhours.sim.market.waterfall import ASSIGNED, COVERED, DELEVERAGED
 from plain.market import (
     ANN,
@@ -19,6 +21,7 @@ from plain.market import (
     events,
     go,
     jump,
+    leave,
     lots_of,
     market,
     perp,
@@ -140,3 +143,28 @@ def test_who_is_being_liquidated_provides_nothing() -> None:
     providers.offer(sim.world, ANN, 0, CHEAP, 5_000 * DOLLAR)
     jump(sim, 97.0)
     assert lots_of(sim, ANN) == 1_000
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+@pytest.mark.parametrize(("equity", "taken"), [(9_991_000, 206), (9_990_999, 205)])
+def test_a_provider_may_just_meet_his_initial_margin(side: int, equity: int, taken: int) -> None:
+    """PROV-3: 206 lots of $0.97 need 5 % of 199.82, which is 9.991. His own order of 100 lots in the other direction needs none."""
+    sim = long_at_20x(side=side, cat=1_000)
+    perp(sim, CAT, -side, 9_700, 100)
+    matching.cancel_all(sim.world, CAT, 0)
+    leave(sim, CAT, equity)
+    providers.offer(sim.world, CAT, 0, CHEAP, 5_000 * DOLLAR)
+    sim.memory[oracle.oracles]["mark_ticks"][0] = 9_700
+    assert providers.takeable(sim.world, CAT, 0, side * 1_000) == taken
+
+
+def test_what_a_provider_took_is_watched() -> None:
+    """MARG-5: at 97 Cat takes 206 lots on $10; at 92 he has lost them, and the position is closed for him too."""
+    sim = long_at_20x(cat=10)
+    providers.offer(sim.world, CAT, 0, CHEAP, 5_000 * DOLLAR)
+    jump(sim, 97.0)
+    assert lots_of(sim, CAT) == 206
+    go(sim, 2)
+    providers.withdraw(sim.world, CAT)
+    jump(sim, 92.0)
+    assert margin.frozen(sim.world, CAT) == 1

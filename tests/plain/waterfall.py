@@ -43,13 +43,17 @@ class Holder:
         """Maintenance margin."""
         return share_up(abs(self.value(mark)), MAINTENANCE_PPB)
 
+    def settle(self) -> None:
+        """Funding accrued is paid."""
+        self.dollars, self.owes = self.dollars - self.owes, 0
+
     def trade(self, lots: int, dollars: int) -> None:
         """Buy `lots` for `dollars` (both negative for a sale) towards zero; cost leaves in proportion, rounded down."""
         before = self.lots
         self.cost -= self.cost * -lots // before if before > 0 else self.cost * lots // -before
+        self.settle()
         self.lots += lots
-        self.dollars -= dollars + self.owes
-        self.owes = 0
+        self.dollars -= dollars
 
 
 def order_of_cases(holders: Sequence[Holder], mark: int) -> list[Holder]:
@@ -239,6 +243,8 @@ def assign(case: Holder, offers: Sequence[Offer], mark: int) -> None:
         edge = share_up(lots * mark * UNIT, offer.edge_ppb)
         if edge > case.worth(mark) * lots // abs(case.lots):
             return
+        case.settle()
+        offer.owner.settle()
         value = side * lots * mark * UNIT
         case.lots, case.dollars = case.lots - side * lots, case.dollars + value - edge
         offer.owner.lots, offer.owner.dollars = offer.owner.lots + side * lots, offer.owner.dollars - value + edge

@@ -145,25 +145,29 @@ def test_deleveraging(
     st.sampled_from([1, -1]),
     st.integers(-5, 24),
     marks,
-    st.lists(st.tuples(edges, st.integers(0, 500 * DOLLAR), st.integers(0, 30)), min_size=3, max_size=3),
-    instants, names,
+    st.lists(st.tuples(edges, st.integers(0, 500 * DOLLAR), st.integers(0, 30), st.integers(-60, 60)), min_size=3, max_size=3),
+    instants, names, accrued,
 )  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_assignment(
-    lots: int, side: int, per_mille: int, mark: int, given_offers: list[tuple[int, int, int]], instant: int, whose: list[int]
+    lots: int, side: int, per_mille: int, mark: int, given_offers: list[tuple[int, int, int, int]], instant: int,
+    whose: list[int], pusd: list[int],
 ) -> None:  # fmt: skip
     """PROV-1 to PROV-4, LIQ-11: who takes how much for which edge."""
     sim = base((ASSIGNED, COVERED, DELEVERAGED))
     name(sim, instant, whose)
-    own = [side * lots, 0, 0, 0, 0, 0]
-    people = written(sim, own, [10_000] * PEOPLE, [per_mille, 0, 0, 0, 0, 0, 500], mark)
+    own = [side * lots, *(held for *_, held in given_offers), 0, 0]
+    people = written(sim, own, [10_000] * PEOPLE, [per_mille, 100, 100, 100, 0, 0, 500], mark)
+    accrue(sim, people, pusd)
     offers = []
-    for holder, (edge, room, dollars) in zip(people[1:], given_offers):
+    for holder, (edge, room, dollars, _) in zip(people[1:], given_offers):
         sim.endow(holder.name, accounts.USD, dollars * DOLLAR)
         holder.dollars += dollars * DOLLAR
         offers.append(Offer(holder, providers.offer(sim.world, holder.name, 0, edge, room), room))
+    ill = plain.order_of_cases(people, mark)
     liquidation.attend(sim.world)
-    plain.assign(people[0], offers, mark)
+    if people[0] in ill:
+        plain.assign(people[0], [offer for offer in offers if offer.owner not in ill], mark)
     assert_same(sim, people)
     assert [providers.offered_room(sim.world, o.owner.name, 0) for o in offers] == [o.room for o in offers]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, collateral, conversion, issuer, liquidation, margin, matching
+from offhours.sim.market import accounts, collateral, conversion, fees, issuer, liquidation, margin, matching
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
@@ -383,3 +383,33 @@ def test_selling_what_is_not_promised_changes_the_margin_of_that_alone() -> None
     assert collateral.standing(sim.world, ANN, 0, -2 * SHARE) == (-90 - 150) * DOLLAR
     sim.memory[collateral.loans]["owed"][ANN * 2 + 1] = 3 * SHARE
     assert collateral.standing(sim.world, ANN, 0, SHARE) == 150 * DOLLAR
+
+
+@pytest.mark.parametrize(("bid", "sold"), [(9_899, 0), (9_900, 1)])
+def test_a_conversion_goes_no_further_than_its_limit(bid: int, sold: int) -> None:
+    """CONV-1: a percent of 99.99 is 99 ticks and a bit."""
+    sim = pledged(2, knobs={(conversion.conversion_rules, "limit_uusd"): 20 * DOLLAR})
+    give(sim, ANN, 0, 2)
+    give(sim, BOB, 100_000, 0)
+    jump(sim, 99.99)
+    token(sim, BOB, BUY, bid, 100_000)
+    leave(sim, ANN, sim.equity(ANN) - 30 * DOLLAR)
+    go(sim, 2)
+    assert len(sales(sim)) == sold
+
+
+def test_a_conversion_counts_its_fees_and_sells_no_promised_token() -> None:
+    """CONV-3: $30 at 99.00 less 0.5 % and a taker's 1 % are 3,077 lots of 9,751; while the order is on its way Ann promises all but
+    500 to another, and 500 are sold."""
+    for promised in (0, 9_500):
+        sim = pledged(2, knobs={(conversion.conversion_rules, "limit_uusd"): 20 * DOLLAR})
+        sim.memory[fees.fee_rules]["taker_ppb"][1] = 10_000_000
+        give(sim, ANN, 0, 1)
+        give(sim, BOB, 100_000, 0)
+        token(sim, BOB, BUY, 9_990, 100_000)
+        leave(sim, ANN, sim.equity(ANN) - 30 * DOLLAR)
+        go(sim, 1.05)
+        if promised:
+            assert token(sim, ANN, SELL, 10_500, promised) == matching.ACCEPTED
+        go(sim, 0.5)
+        assert sales(sim)["size_lots"].tolist() == [500 if promised else -(-30 * DOLLAR // 9_751)]

@@ -233,25 +233,25 @@ def test_who_cannot_pay_the_common_price_pays_what_he_has() -> None:
     """ADL-3, ADL-5, ADL-6, pro rata. Mark 94: Eve (500 lots, bankrupt at 97) goes before Ann (at 95). Of their 1,000 lots Bob has
     500: he could pay 96, their mean, and has 12; the 500 that are closed are Eve's, and cost 15 beside the mark.
 
-    3 are missing there, and 5 of Ann, whose lots go to Dan at the mark, who is being liquidated. Cat, long from 90, has gained 4
+    3 are missing there, and 5 of Ann, whose lots go to Dan at the mark, who is being liquidated. Cat, long from 90, has gained 6
     and is charged them; Dan has gained too, and is not. Cat is below her maintenance margin then, and closed a second later.
     """
     sim = market(people=5, knobs={**NO_FEES, (deleverage.adl_rules, "form"): deleverage.PRO_RATA}, stages=(DELEVERAGED, SOCIALISED))  # fmt: skip
     for account in CROWD:
         sim.endow(account, accounts.USD, 1_000 * DOLLAR)
-    for account, other, price, lots in ((ANN, DAN, 10_000, 500), (EVE, BOB, 10_000, 500), (CAT, DAN, 9_000, 100)):
+    for account, other, price, lots in ((ANN, DAN, 10_000, 500), (EVE, BOB, 10_000, 500), (CAT, DAN, 9_000, 150)):
         perp(sim, other, SELL, price, lots)
         perp(sim, account, BUY, price, lots)
-    for account, equity in ((ANN, 25), (EVE, 15), (BOB, -18), (CAT, 12)):
+    for account, equity in ((ANN, 25), (EVE, 15), (BOB, -18), (CAT, 17)):
         leave(sim, account, equity * DOLLAR)
     sim.memory[liquidation.liquidation_rules]["active"] = 0
     margin.freeze(sim.world, DAN, 1)
     put_price(sim, 94.0)
     sim.memory[liquidation.liquidation_rules]["active"] = 1
     go(sim, 1)
-    assert [lots_of(sim, a) for a in (ANN, BOB, EVE, DAN)] == [0, 0, 0, -100]
+    assert [lots_of(sim, a) for a in (ANN, BOB, EVE, DAN)] == [0, 0, 0, -150]
     assert (sim.equity(BOB), sim.equity(CAT)) == (0, 2 * DOLLAR)
-    assert paid(sim) == {"shortfall": 20.0, "adl": 12.0, "shared": 4.0, "unpaid": 4.0}
+    assert paid(sim) == {"shortfall": 20.0, "adl": 12.0, "shared": 6.0, "unpaid": 2.0}
     margin.freeze(sim.world, DAN, 0)
     assert sim.audit() == []
     go(sim, 1)

@@ -306,3 +306,57 @@ def test_a_short_token_is_looked_at_before_its_margin_is_spent() -> None:
     jump(sim, 121.0)
     assert sim.equity(ANN) < margin.required(sim.world, ANN)
     assert margin.frozen(sim.world, ANN) == 1
+
+
+def test_loans_are_refused_in_liquidation_and_rounded_against_the_borrower() -> None:
+    """LEND-2, LEND-3, COLL-3: half of three micro-dollars are two; a millionth of a token at $99.99 is owed as 100 micro-dollars."""
+    sim = lender(2, dollars_lent=100)
+    sim.endow(ANN, accounts.USD, 1)
+    assert lending.borrow(sim.world, ANN, DOLLARS, 3) == matching.NOT_ENOUGH_MARGIN
+    assert lending.borrow(sim.world, ANN, DOLLARS, 2) == matching.ACCEPTED
+    sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
+    margin.freeze(sim.world, BOB, 1)
+    assert borrow(sim, BOB, FIRST, 1) == matching.IN_LIQUIDATION
+    margin.freeze(sim.world, BOB, 0)
+    jump(sim, 99.99)
+    assert lending.dollar_value(sim.world, FIRST, 1) == 100
+
+
+def test_an_hours_fee_is_rounded_up_twice() -> None:
+    """LEND-3: eight of ten tokens at 8 % a year: 9,132.4 billionths an hour are 9,133, of $800 7,306.4 micro-dollars are 7,307."""
+    sim = lender(1, dollars=10_000, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000)
+    borrow(sim, ANN, FIRST, 8)
+    go(sim, 5)
+    assert int(sim.memory[lending.lent]["fees_uusd"][FIRST]) == 7_307
+
+
+def test_a_fee_that_takes_the_margin_is_seen() -> None:
+    """LEND-3, MARG-5: Ann, short two tokens, just meets maintenance until the hour's fee."""
+    sim = lender(2, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000)
+    for account in (ANN, BOB):
+        sim.endow(account, accounts.USD, 1_000 * DOLLAR)
+    borrow(sim, ANN, FIRST, 2)
+    token(sim, ANN, SELL, 10_000, 20_000)
+    token(sim, BOB, BUY, 10_000, 20_000)
+    leave(sim, ANN, 50 * DOLLAR)
+    go(sim, 4)
+    assert (margin.required(sim.world, ANN), margin.frozen(sim.world, ANN)) == (50 * DOLLAR, 0)
+    go(sim, 2)
+    assert margin.frozen(sim.world, ANN) == 1
+
+
+def test_what_is_at_hand_is_given_back_before_anything_is_bought() -> None:
+    """CONV-2: Ann owes two tokens and holds one of them when she is liquidated: one is bought."""
+    sim = lender(3)
+    for account in (ANN, BOB):
+        sim.endow(account, accounts.USD, 1_000 * DOLLAR)
+    sim.endow(CAT, TOKEN, 10 * SHARE)
+    borrow(sim, ANN, FIRST, 2)
+    token(sim, ANN, SELL, 10_000, 10_000)
+    token(sim, BOB, BUY, 10_000, 10_000)
+    token(sim, CAT, SELL, 10_050, 50_000)
+    leave(sim, ANN, 20 * DOLLAR)
+    go(sim, 3)
+    sim.tape.drain(sim.memory)
+    assert sim.tape.rows(conversion.collateral_events)["size_lots"].tolist() == [10_000]
+    assert (collateral.owed(sim.world, ANN, FIRST), usd(sim, ANN, TOKEN), sim.audit()) == (0, 0, [])

@@ -12,7 +12,7 @@ from offhours.experiments.scenario import CONTROLS, scenario, scenarios
 from offhours.sim.market import oracle
 from offhours.sim.units import read
 
-STRESS = ("weekend-gap", "earnings-night", "thin-print", "funding-squeeze", "halt-in-hours", "crash-10")
+STRESS = ("weekend-gap", "earnings-night", "thin-print", "funding-squeeze", "halt-in-hours", "crash-10", "october-10")
 USUAL = {"always-open", "no-leverage", "no-arbitrage", "token-pinned"}
 
 
@@ -92,3 +92,24 @@ def test_the_funding_cap_binds_where_the_divisor_is_one() -> None:
     at_cap = [run_one(of, 7).summary["funding"]["share_at_cap"] for of in (one, one.control("divisor-24"))]
     assert at_cap[0] > 0.5
     assert at_cap[1] == 0.0
+
+
+def test_in_a_crash_trouble_in_one_ticker_sells_another_where_one_account_carries_both() -> None:
+    """The same crash, smaller: with three tickers on an account more than a tenth of what is liquidated is not in the heaviest of its
+    account; where everybody trades one ticker, only desks hold several, and next to nothing is."""
+    small = {
+        "group.tourists.count": "300",
+        "group.regulars.count": "300",
+        "group.veterans.count": "100",
+        "group.careful.count": "0",
+        "group.makers.count": "6",
+        "group.noise.count": "100",
+        "warm_up": "2 trading days",
+        "measure_from": "2026-05-13 14:00",
+        "end": "2026-05-13 16:00",
+    }
+    one = {f"group.{name}.tickers_each": "1" for name in ("tourists", "regulars", "veterans")}
+    several, single = (run_one(scenario("crash-10", changes=of), 7).summary for of in (small, {**small, **one}))
+    assert several["liquidations"]["accounts"] > 30 and single["liquidations"]["accounts"] > 30
+    assert several["cascade"]["contagion_share"] > 0.1
+    assert single["cascade"]["contagion_share"] < 0.02

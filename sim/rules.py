@@ -705,7 +705,7 @@ class _Resolution:
         said = self._said(named.name, ticker, self.layers) or default
         if named.name == CLASS:
             if said.text not in self.classes:
-                allowed = f"there is no margin class '{said.text}'; there are {', '.join(self.classes)}"
+                allowed = f"there is no margin class '{said.text}'; there are {', '.join(self.classes)}{nearest(said.text, self.classes)}"  # fmt: skip
                 raise Mistake(said.origin.file, CLASS, said.text, allowed)
             self.settings[ticker, CLASS] = Setting(CLASS, ticker, said.text, said.text, said.origin, own.text)
             return
@@ -912,7 +912,8 @@ def read_knob(knob: Knob, given: Given, name: str, instrument: Instrument | None
     try:
         value = units.read(given.text, knob.unit, instrument, knob.choices)
     except UnitError as error:
-        raise Mistake(given.origin.file, name, given.text, str(error), knob.meaning) from None
+        near = nearest(given.text, knob.choices) if knob.choices else ""
+        raise Mistake(given.origin.file, name, given.text, f"{error}{near}", knob.meaning) from None
     low, high = (units.read(t, knob.unit, instrument, knob.choices) if t else None for t in (knob.low, knob.high))
     if (low is not None and value < low) or (high is not None and value > high):
         if not knob.high:

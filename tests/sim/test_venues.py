@@ -91,7 +91,7 @@ def test_no_market_runs_by_formulas_or_spot_alone(name: str) -> None:
 def test_a_token_follows_a_spot_rulebook(name: str) -> None:
     """Token and issuer are the spot rulebook's, the perp stays the venue's, and neither is a difference from the venue."""
     alone, both = rules.resolve("kraken", ["TSLAx"]), rules.resolve("kraken", ["TSLAx"], spot=name)
-    said = rules.read_layer(BOOKS[name].document, "venue", name, rules.tickers())
+    said = rules.read_layer(BOOKS[name].document, "venue", BOOKS[name].file, rules.tickers())
     assert {knob for _, knob in said} >= {"token.session.hours", "token.fees.taker"}
     for _, knob in both.settings:
         own = said.get(("", knob))
@@ -101,14 +101,15 @@ def test_a_token_follows_a_spot_rulebook(name: str) -> None:
             assert knob.partition(".")[0] in ("token", "issuer")
             assert both.setting(knob).origin == own.origin
     assert both.differences() == alone.differences()
-    assert (alone.spot, alone.title) == (None, "Kraken xStocks perps")
-    assert both.title == f"Kraken xStocks perps, tokens by {BOOKS[name].title}"
+    kraken = BOOKS["kraken"].title
+    assert (alone.spot, alone.title) == (None, kraken)
+    assert both.title == f"{kraken}, tokens by {BOOKS[name].title}"
 
 
 def test_ftx_delivers_after_days_and_binance_converted_nothing() -> None:
     """Two to three days at one, none at all at the other."""
     assert rules.resolve("kraken", ["TSLAx"], spot="ftx-2020").setting("issuer.settlement").text == "3 days"
-    assert rules.resolve("kraken", ["TSLAx"], spot="binance-2021").setting("issuer.converts").text == "no"
+    assert rules.resolve("kraken", ["TSLAx"], spot="binance-2021").setting("issuer.converts").value == 0
 
 
 def test_no_token_follows_a_rulebook_of_perps() -> None:
@@ -207,6 +208,25 @@ def test_what_held_before_has_its_days(tmp_path: Any, earlier: str) -> None:
         Mistake, match=r"what held before is \[\[earlier\]\] with begin = and until = a day, up to 2026-01-01"
     ):
         rules.read_venue(str(file))
+
+
+@pytest.mark.parametrize(
+    ("knob", "word", "sentence"),
+    [
+        ("perp.oracle.form", "oracle medan", "'oracle medan' is not one of averaged premium, fair basis, median of three, oracle median, index; did you mean oracle median?"),
+        ("perp.funding.weights", "risng", "did you mean rising?"),
+        ("perp.margin.class", "DD", "there is no margin class 'DD'; there are flat, flat20, A, B, C, D, E, F, G; did you mean D?"),
+        ("perp.liquidation.stages", "partial stp", "there is no stage 'partial stp'; did you mean partial step?"),
+        ("perp.margin.slope", "1 %", "only the form 'size-linear' has a slope"),
+        ("perp.insurance.loss_of", "ticker", "what a ticker has cost is counted over a time"),
+        ("perp.insurance.window", "1 s", "a time to look back is none or at least 96 s"),
+        ("perp.funding.weights", "rising", "where premiums are added up as they come, all of them count: 100 %"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_is_one_sentence_with_the_nearest(knob: str, word: str, sentence: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        rules.resolve("kraken", ["TSLAx"], changes=rules.set_layer([(knob, word)], ["TSLAx"]))
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:

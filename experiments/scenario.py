@@ -106,6 +106,7 @@ from offhours.sim.rules import (
     Origin,
     Rules,
     check_ticker,
+    is_file,
     is_own,
     knobs,
     nearest,
@@ -547,7 +548,7 @@ class Scenario:
             ticker: {key: value for key, value in table.items() if key not in _VENUE_TABLES}
             for ticker, table in own_assets.items()
         }
-        path = str(Path(venue).resolve()) if venue.endswith(".toml") else venue
+        path = str(Path(venue).resolve()) if is_file(venue) else venue
         rules = resolve(path, self.tickers, assets=read_asset)
         classes = {f"{ticker}.{CLASS}": rules.setting(CLASS, ticker).text for ticker in self.tickers}
         changes = {**classes, **dict(self.changes), "venue": path}
@@ -1061,8 +1062,7 @@ class _Reader:
         known = tickers()
         layer: Layer = read_layer(tables, "scenario", self.file, known)
         venue, spot = (
-            str(self.folder / name) if name.endswith(".toml") else name
-            for name in (self.text("venue"), self.text("spot", ""))
+            str(self.folder / name) if is_file(name) else name for name in (self.text("venue"), self.text("spot", ""))
         )
         classes, changes = read_classes(self.document, self.file), set_layer(rule_changes, known)
         return resolve(venue, used, layer, changes, spot=spot or None, classes=classes, assets=read_asset)

@@ -374,7 +374,7 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
     forms = FORMS[question]
     if venue is None:
         return [(next(iter(forms.values())), {})]
-    own = venue.partition("@")[0].endswith(".toml")
+    own = rules.is_file(venue)
     if not own and not rules.is_venue(venue):
         if venue in forms:
             return [(forms[venue], {})]

@@ -381,8 +381,13 @@ def read_venue(name: str) -> Venue:
     spans = _earlier(document, effective, file)
     if at:
         document, effective = _as_of(document, effective, spans, day, file)
-    title = str(document.get("title", document.get("name", place)))
+    title = str(document.get("title", document.get("name", place))) + (f" as of {day}" if at else "")
     return Venue(str(document.get("name", place)), title, effective, file, document, document.get("sources", {}))
+
+
+def is_file(name: str) -> bool:
+    """Whether a venue is named by the path of a rulebook of one's own, as of whatever day."""
+    return name.partition("@")[0].endswith(".toml")
 
 
 def is_venue(name: str) -> bool:

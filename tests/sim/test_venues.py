@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from offhours.experiments.scenario import scenario
 from offhours.sim import calculator, rules
 from offhours.sim.rules import Mistake
 
@@ -270,3 +271,19 @@ def test_a_tier_table_may_be_a_file_of_its_own(tmp_path: Any) -> None:
     table.unlink()
     with pytest.raises(Mistake, match=r"tiers\.csv: cannot be read"):
         rules.resolve(str(book), ["TSLAx"])
+
+
+def test_a_scenario_runs_by_the_rulebook_of_a_day(tmp_path: Any) -> None:
+    """By name, and by the path of one's own beside the scenario; the title says the day."""
+    older = scenario("weekend-gap", {"venue": "kraken@2026-03-01"})
+    assert "partial step" not in older.rules.setting(rules.STAGES).text
+    assert older.rules.title.endswith(" as of 2026-03-01")
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\neffective = 2026-03-01\n[perp.funding]\ncap = "1 %"\n'
+        '[[earlier]]\nbegin = 2026-01-01\nuntil = 2026-02-01\n[earlier.perp.funding]\ncap = "2 %"\n'
+    )
+    caps = []
+    for name in ("mine.toml", "mine.toml@2026-01-15"):
+        own = scenario("weekend-gap").at_venue(str(tmp_path / name))
+        caps.append(own.rules.setting("perp.funding.cap").text)
+    assert caps == ["1 %", "2 %"]

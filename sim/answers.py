@@ -60,9 +60,9 @@ def candidates_of(memory: Memory) -> tuple[Candidates, NDArray[np.intp]]:
     column = {name: rows[name].astype(np.float64) for name in rows.dtype.names or ()}
     lots, loss, equity = column["lots"], column["loss_uusd"], column["equity_uusd"]
     pays = equity >= loss
-    cap = np.where(pays, 1.0, np.maximum(equity, 0.0) / np.where(pays, 1.0, loss) * (column["loss_lots"] / lots))
+    most = np.where(pays, lots, np.floor(np.maximum(equity, 0.0) / np.where(pays, 1.0, loss) * column["loss_lots"]))
     money = {name: column[f"{name}_uusd"] / MONEY for name in ("profit", "equity", "notional", "gross")}
-    return Candidates(room=lots, score=column["score"], cap=cap, offset=column["offset_lots"], **money), order
+    return Candidates(room=lots, score=column["score"], cap=most / lots, offset=column["offset_lots"], **money), order
 
 
 def _allot(memory: Memory, decider: Decider) -> None:

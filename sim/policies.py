@@ -24,6 +24,7 @@ import hashlib
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -122,6 +123,8 @@ class Interval:
 Policy = Callable[[Candidates, float], Floats]
 
 
+MOST_IN_PROGRAMME = 300
+"""Candidates of the integer programme: some seconds, and the time grows faster than their number."""
 FAINT = 1e-30
 """A weight below this share of the largest is none: nothing could be divided by it."""
 LEVERAGE_MOST = 1_000.0
@@ -296,19 +299,23 @@ risk_aware.__doc__ = "Risk-aware with g(leverage) = leverage: shares grow with l
 def min_max_fair(candidates: Candidates, budget: float) -> Floats:
     """Whole contracts whose largest share per equity is as small as can be: an integer programme, as a reference offline.
 
-    Minimises the largest (taken / room) / equity. Who has no equity left is not asked. Slow: scipy.optimize.milp.
+    Minimises the largest (taken / room) / equity. Who has no equity left is not asked. Slow: scipy.optimize.milp, so no more than
+    MOST_IN_PROGRAMME candidates.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csc_array, eye_array, hstack
 
     count = len(candidates)
     most = np.where(candidates.equity > 0, np.floor(candidates.most + 1e-9), 0.0)
     wanted = min(round(budget), round(float(most.sum())))
     if count == 0 or wanted <= 0:
         return np.zeros(count)
+    if count > MOST_IN_PROGRAMME:
+        raise PolicyError("min-max fair", f"is for {MOST_IN_PROGRAMME} candidates at most, as a reference; there are {count:,}")  # fmt: skip
     scale = np.where(candidates.equity > 0, candidates.room * candidates.equity, 1.0)
     unit = float(scale.mean())
     # x_i <= z x room_i x equity_i / unit for everybody, sum x = wanted, z as small as can be.
-    rows = np.hstack([np.eye(count), -(scale / unit).reshape(-1, 1)])
+    rows = hstack([eye_array(count, format="csc"), csc_array(-(scale / unit).reshape(-1, 1))], format="csc")
     total = np.append(np.ones(count), 0.0).reshape(1, -1)
     solved = milp(
         np.append(np.zeros(count), 1.0),
@@ -355,7 +362,9 @@ def policy(name: str) -> Policy:
 # Somebody else's ------------------------------------------------------------------------------------------------------
 
 TIME_LIMIT_S = 2.0
-"""How long one decision of a person's own policy may take."""
+"""How long one decision of a person's own policy may take: its own time on a processor, where a system can tell that."""
+PATIENCE = 5
+"""Times as long by the clock, for a function that sleeps, or that shares its processor with other runs."""
 
 
 @dataclass(frozen=True)
@@ -439,6 +448,8 @@ def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
     outcome: dict[str, Any] = {}
 
     def run() -> None:
+        if hasattr(time, "pthread_getcpuclockid"):
+            outcome["clock"] = time.pthread_getcpuclockid(threading.get_ident())
         try:
             outcome["value"] = call()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is theirs, and is told in one sentence
@@ -446,7 +457,10 @@ def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
 
     thread = threading.Thread(target=run, daemon=True, name=f"policy {name}")
     thread.start()
-    thread.join(seconds)
+    began, used = time.monotonic(), 0.0
+    while thread.is_alive() and used < seconds:
+        thread.join(max(0.01, seconds - used))
+        used = _time_of(outcome, time.monotonic() - began)
     if thread.is_alive():
         # Ends a loop of Python, so that it does not go on beside whatever runs next; a call that sleeps is left behind.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
@@ -456,6 +470,15 @@ def _within(name: str, call: Callable[[], Any], seconds: float) -> Any:
         said = " ".join(str(error).split())
         raise PolicyError(name, f"raised {type(error).__name__}{f': {said}' if said else ''}") from error
     return outcome["value"]
+
+
+def _time_of(outcome: dict[str, Any], by_clock_s: float) -> float:
+    """How long a thread has run: on a processor, or a share of the time by the clock where that is more."""
+    try:
+        return max(time.clock_gettime(outcome["clock"]), by_clock_s / PATIENCE)
+    except (KeyError, OSError):
+        # It has ended, or the system does not tell.
+        return by_clock_s
 
 
 def checked(

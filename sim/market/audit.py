@@ -270,7 +270,7 @@ def _cases(memory: Memory) -> list[Breach]:
     for account in np.flatnonzero(own["place"] > 0).tolist():
         if own["stage"][account] == waterfall.WELL or own["stage"][account] not in stages:
             found.append(Breach("AUD-10", "liquidation", f"account {account} stands at a stage that the venue has not"))
-    if memory[deleverage.waiting]["account"][0] != 0:
+    if memory[deleverage.waiting]["account"][0] != 0 and memory[clock.clock]["stage"][0] != clock.CLOSING:
         found.append(Breach("AUD-10", "deleverage", "somebody still waits"))
     return found
 

@@ -134,6 +134,22 @@ def test_a_file_beside_the_scenario_runs_where_it_is_allowed(here: Path) -> None
     assert own.control("always-open").allow_policies and own.at_venue("bitmex").programs == {}
 
 
+def test_a_venues_own_file_may_name_one(here: Path) -> None:
+    """The file of policies lies beside the rulebook then, wherever the scenario is."""
+    book = here / "books" / "mine.toml"
+    book.parent.mkdir()
+    kraken = (ROOT / "sim" / "venues" / "kraken.toml").read_text(encoding="utf-8")
+    own, changed = re.subn(r"(\[perp\.adl\]\n)form = .*\n", r'\1policy = "other.py:fair"' + "\n", kraken)
+    assert changed == 1
+    book.write_text(own, encoding="utf-8")
+    with pytest.raises(Mistake, match="there is no file .*books/other.py"):
+        asking(here).at_venue(str(book))
+    shutil.copy(here / "my_policy.py", book.parent / "other.py")
+    at = asking(here).at_venue(str(book))
+    assert [program.name for program in at.programs.values()] == ["other.py:fair"]
+    assert at.deciders().allocation is not None
+
+
 def test_the_digest_is_of_what_stands_in_the_file(here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     before = asking(here, perp__adl__policy="my_policy.py:fair")
     assert before.digest != asking(here, perp__adl__policy="contract pro rata").digest

@@ -242,6 +242,7 @@ def test_what_waits_for_an_answer_is_copied_and_kept() -> None:
     until_asked(stopped)
     assert stopped.memory[ask.questions]["state"][0] == ask.OPEN
     assert stopped.memory[clock.clock]["stage"][0] == clock.CLOSING
+    assert stopped.audit() == [], "the laws hold between two events"
     fork, saved = stopped.fork(), stopped.save()
     restored = crowd(even, FOUR, TWO)
     restored.restore(saved)

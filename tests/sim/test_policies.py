@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -331,8 +332,34 @@ def test_an_own_policy_may_raise_or_hang_and_nothing_else_is_lost() -> None:
     assert "raised ValueError" in refused(greedy), "what it is shown cannot be written to"
     began = time.monotonic()
     with pytest.raises(PolicyError, match=r"mine: took longer than 0.05 s"):
-        checked(lambda c, budget: time.sleep(0.5), TWO, 20, name="mine", seconds=0.05)
-    assert time.monotonic() - began < 0.4
+        checked(lambda c, budget: time.sleep(0.9), TWO, 20, name="mine", seconds=0.05)
+    assert time.monotonic() - began < 0.8
+
+
+def test_a_loop_without_end_is_ended_and_waiting_for_a_processor_is_no_fault() -> None:
+    def endless(candidates: Candidates, budget: float) -> Any:
+        while True:
+            pass
+
+    def slow(candidates: Candidates, budget: float) -> Any:
+        time.sleep(0.12)
+        return [5, 15]
+
+    with pytest.raises(PolicyError, match=r"endless: took longer than 0.05 s"):
+        checked(endless, TWO, 20, seconds=0.05)
+    for _ in range(200):
+        if "policy endless" not in {thread.name for thread in threading.enumerate()}:
+            break
+        time.sleep(0.01)
+    assert "policy endless" not in {thread.name for thread in threading.enumerate()}
+    if hasattr(time, "pthread_getcpuclockid"):
+        assert checked(slow, TWO, 20, seconds=0.1).tolist() == [5, 15]
+
+
+def test_the_integer_programme_is_for_few() -> None:
+    crowd = Candidates.of(np.full(301, 2.0))
+    with pytest.raises(PolicyError, match="min-max fair: is for 300 candidates at most, as a reference; there are 301"):
+        min_max_fair(crowd, 5)
 
 
 def test_a_policy_is_loaded_from_a_file(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_venues_own_file_may_name_one(here: Path) -> None:
     own, changed = re.subn(r"(\[perp\.adl\]\n)form = .*\n", r'\1policy = "other.py:fair"' + "\n", kraken)
     assert changed == 1
     book.write_text(own, encoding="utf-8")
-    with pytest.raises(Mistake, match="there is no file .*books/other.py"):
+    with pytest.raises(Mistake, match=r"there is no file .*books/other\.py"):
         asking(here).at_venue(str(book))
     shutil.copy(here / "my_policy.py", book.parent / "other.py")
     at = asking(here).at_venue(str(book))

@@ -149,6 +149,20 @@ def test_hedges_are_cut_last() -> None:
     assert contract_pro_rata(pair, 8).tolist() == [4, 4]
 
 
+@given(crowd=crowds(2), share=st.floats(0.01, 1.0))
+def test_no_hedge_is_cut_while_anything_bare_is_left(crowd: Candidates, share: float) -> None:
+    """Hedge-aware leaves as much of all hedges as any allocation of the budget can; of each kind everybody gives the same share."""
+    budget = share * float(crowd.most.sum())
+    taken = hedge_aware(crowd, budget)
+    bare = np.minimum(crowd.room - crowd.offset, crowd.most)
+    first = min(budget, float(bare.sum()))
+    assert np.minimum(taken, bare).sum() == pytest.approx(first, rel=1e-9, abs=1e-9)
+    if budget <= bare.sum():
+        assert taken == pytest.approx(
+            bare * (first / max(float(bare.sum()), 1e-300)), rel=1e-6, abs=1e-9 * float(crowd.room.sum())
+        )
+
+
 def test_whole_contracts_rounded_down_fall_short() -> None:
     """7 of (5, 5, 5): 2.33 each is 2 each, one short of the budget; largest fractions then meet it."""
     three = Candidates.of([5.0, 5.0, 5.0])

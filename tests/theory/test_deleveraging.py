@@ -11,16 +11,17 @@ import pytest
 
 from offhours.sim.market import accounts, deleverage, margin
 from offhours.sim.market.waterfall import DELEVERAGED
-from plain.market import BOB, BUY, CAT, DAN, DOLLAR, EVE, NO_FEES, SELL, Simulation, jump, lots_of, market, perp
+from plain.market import BOB, BUY, CAT, DAN, DOLLAR, EVE, NO_FEES, SELL, Simulation, jump, leave, lots_of, market, perp
 
 WINNERS = (BOB, CAT, DAN)
 LOSER = EVE
 
 
-def static_example(form: int) -> Simulation:
+def static_example(form: int, first: int = CAT) -> Simulation:
     """Profits 8, 4, 0.5 of the winners; a budget of 7.5: 150 of their 250 lots, closed at the price of entry.
 
-    The loser is long 150 lots from 100 and has nothing left at 100; at 95 he is 7.5 below zero.
+    The loser is long 150 lots from 100 and has nothing left at 100; at 95 he is 7.5 below zero. The `first` winner has the
+    highest leverage.
     """
     knobs = {**NO_FEES, (deleverage.adl_rules, "form"): form}
     sim = market(people=6, knobs=knobs, stages=(DELEVERAGED,))
@@ -36,6 +37,9 @@ def static_example(form: int) -> Simulation:
         assert perp(sim, other, BUY, 10_000, lots) == 0
     accounts.transfer(sim.world, accounts.USD, LOSER, other, 10 * DOLLAR, accounts.BUCKET)
     margin.note_change(sim.world, LOSER)
+    if first == BOB:
+        leave(sim, BOB, 8 * DOLLAR)
+        leave(sim, CAT, 40 * DOLLAR)
     jump(sim, 95.0)
     assert lots_of(sim, LOSER) == 0
     return sim
@@ -82,15 +86,13 @@ def test_a_real_wave_shared_pro_rata(needed: int, capacity: float) -> None:
     assert total == budget and rest == 0
 
 
-def test_the_queue_spares_the_most_to_the_largest_winner_least() -> None:
-    """Queue identity (arXiv 2512.01112): with budget H at most w1, survivor of pro rata less that of the queue is H (1 - w1 / U).
-
-    From the two runs of the static example with the largest winner first in line: H = 7.5, w1 = 8, U = 12.5.
+def test_the_queue_takes_from_the_largest_winner_what_pro_rata_spreads() -> None:
+    """Queue identity (arXiv 2512.01112): where the largest winner stands first and the budget H is at most his w1, he keeps
+    H (1 - w1 / U) more under pro rata. H = 7.5, w1 = 8, U = 12.5. Exact: no statistics.
     """
     survivor = {}
     for form in (deleverage.QUEUE, deleverage.PRO_RATA):
-        sim = static_example(form)
+        sim = static_example(form, first=BOB)
         survivor[form] = -lots_of(sim, BOB) * 0.05
-    # In the example's queue the second winner goes first: the largest loses H - w2, not H.
-    moved = 4.0 if survivor[deleverage.QUEUE] == pytest.approx(4.5) else 0.0
-    assert survivor[deleverage.PRO_RATA] - (survivor[deleverage.QUEUE] - moved) == pytest.approx(7.5 * (1 - 8 / 12.5))
+    assert survivor[deleverage.QUEUE] == pytest.approx(8 - 7.5)
+    assert survivor[deleverage.PRO_RATA] - survivor[deleverage.QUEUE] == pytest.approx(7.5 * (1 - 8 / 12.5))

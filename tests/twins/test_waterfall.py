@@ -32,7 +32,10 @@ sizes = st.lists(st.one_of(st.sampled_from([-200, -100, 0, 100, 200]), st.intege
 entries = st.lists(st.one_of(st.sampled_from([9_000, 10_000, 11_000]), st.integers(8_500, 11_500)), min_size=PEOPLE, max_size=PEOPLE)  # fmt: skip
 margins = st.lists(st.one_of(st.sampled_from([-50, 10, 20, 300]), st.integers(-120, 700)), min_size=PEOPLE, max_size=PEOPLE)  # fmt: skip
 marks = st.one_of(st.sampled_from([9_000, 10_000]), st.integers(8_800, 11_200))
-edges = st.one_of(st.sampled_from([7_500_000, 10_000_000]), st.integers(7_500_000, 25_000_000))
+rooms = st.one_of(
+    st.integers(20 * DOLLAR, 500 * DOLLAR), st.integers(50 * DOLLAR, 400 * DOLLAR), st.integers(0, DOLLAR)
+)
+edges = st.one_of(st.sampled_from([7_500_000, 10_000_000]), st.integers(7_500_000, 14_000_000), st.integers(7_500_000, 25_000_000))  # fmt: skip
 instants = st.integers(0, 5)
 names = st.permutations(range(20, 20 + PEOPLE))
 accrued = st.lists(st.one_of(st.just(0), st.integers(-50_000_000, 50_000_000)), min_size=PEOPLE, max_size=PEOPLE)
@@ -143,9 +146,9 @@ def test_deleveraging(
 @given(
     st.integers(50, 400),
     st.sampled_from([1, -1]),
-    st.integers(-5, 24),
+    st.one_of(st.integers(15, 24), st.integers(-5, 24)),
     marks,
-    st.lists(st.tuples(edges, st.integers(0, 500 * DOLLAR), st.integers(0, 30), st.integers(-60, 60)), min_size=3, max_size=3),
+    st.lists(st.tuples(edges, rooms, st.one_of(st.integers(10, 40), st.integers(0, 30)), st.integers(-60, 60)), min_size=3, max_size=3),
     instants, names, accrued,
 )  # fmt: skip
 @settings(max_examples=200, deadline=None)

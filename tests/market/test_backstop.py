@@ -14,6 +14,7 @@ from plain.market import (
     NO_FEES,
     SELL,
     Simulation,
+    ann_at_20x,
     events,
     go,
     jump,
@@ -33,12 +34,7 @@ def long_at_20x(capital: int = 1_000_000, stages: tuple[int, ...] = VAULT_ALONE,
     capital_knob = {(backstop.backstop_rules, "capital_uusd"): capital * DOLLAR}
     price_knob = {(deleverage.adl_rules, "price"): price}
     sim = market(people=3, knobs={**NO_FEES, **capital_knob, **price_knob, **given}, stages=stages)
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    for account in (BOB, CAT):
-        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, SELL, 10_000, 1_000)
-    perp(sim, ANN, BUY, 10_000, 1_000)
-    return sim
+    return ann_at_20x(sim, CAT)
 
 
 def ledger(sim: Simulation) -> dict[str, int]:
@@ -169,11 +165,7 @@ def test_without_deleveraging_behind_it_it_stays_below_zero() -> None:
 
 def test_it_buys_back_a_short_too() -> None:
     """BACK-1, BACK-5: the mirror image: Ann was short."""
-    sim = market(people=3, knobs=NO_FEES)
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, BUY, 10_000, 1_000)
-    perp(sim, ANN, SELL, 10_000, 1_000)
+    sim = ann_at_20x(market(people=2, knobs=NO_FEES), side=SELL)
     jump(sim, 106.0)
     go(sim, 4)
     assert (lots_of(sim, accounts.BACKSTOP), usd(sim, ANN)) == (-1_000, 0)

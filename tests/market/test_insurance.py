@@ -15,8 +15,8 @@ from plain.market import (  # fmt: skip
     CAT,
     DOLLAR,
     NO_FEES,
-    SELL,
     Simulation,
+    ann_at_20x,
     events,
     go,
     jump,
@@ -32,12 +32,7 @@ def insured(capital: int = 1_000, drawdown_ppb: int = 10**9) -> Simulation:
     knobs = {(insurance.insurance_rules, "capital_uusd"): capital * DOLLAR}
     knobs[insurance.insurance_rules, "drawdown_ppb"] = drawdown_ppb
     sim = market(people=3, knobs={**NO_FEES, **knobs}, stages=(FUND, DELEVERAGED))
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    for account in (BOB, CAT):
-        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, SELL, 10_000, 1_000)
-    perp(sim, ANN, BUY, 10_000, 1_000)
-    return sim
+    return ann_at_20x(sim, CAT)
 
 
 def test_it_starts_with_its_capital_which_is_its_first_peak() -> None:

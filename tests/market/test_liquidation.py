@@ -25,6 +25,7 @@ from plain.market import (
     NO_FEES,
     SELL,
     Simulation,
+    ann_at_20x,
     events,
     go,
     jump,
@@ -45,12 +46,7 @@ from plain.market import (
 def long_at_20x(**knobs: int) -> Simulation:
     """Ann long 1,000 lots on $50 against Bob, who has plenty; Cat and Dan have money to bid with."""
     given = {(liquidation.liquidation_rules, name): value for name, value in knobs.items()}
-    sim = market(people=5, knobs={**NO_FEES, **given})
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    for account in (BOB, CAT, DAN):
-        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
-    assert perp(sim, BOB, SELL, 10_000, 1_000) == perp(sim, ANN, BUY, 10_000, 1_000) == matching.ACCEPTED
-    return sim
+    return ann_at_20x(market(people=5, knobs={**NO_FEES, **given}), CAT, DAN)
 
 
 def stage(sim: Simulation, account: int = ANN) -> int:
@@ -149,11 +145,7 @@ def test_two_steps_of_ten_percent_make_it_well_again() -> None:
 
 def test_a_short_is_bought_back_in_steps() -> None:
     """LIQ-3: Bob has $50 now. Mark 102.50: equity 25.00 against 25.625; 100 lots at 102.9: -.40 and a fee of .5145."""
-    sim = market(people=5, knobs=NO_FEES)
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, BUY, 10_000, 1_000)
-    perp(sim, ANN, SELL, 10_000, 1_000)
+    sim = ann_at_20x(market(people=2, knobs=NO_FEES), side=SELL)
     perp(sim, BOB, SELL, 10_290, 100)
     jump(sim, 102.5)
     go(sim, 0.1)
@@ -202,11 +194,7 @@ def test_a_step_is_rounded_up_and_may_just_be_the_smallest_order(lots: int, smal
 @pytest.mark.parametrize(("ask", "left"), [(10_448, -1_000), (10_447, 0)])
 def test_a_short_is_closed_at_zero_equity_and_no_tick_above(ask: int, left: int) -> None:
     """LIQ-5, LIQ-7: at 104 equity is 10; (104 + 1) / 1.005 = 104.4776 is the end, and 104.47 the last tick before it."""
-    sim = market(people=2, knobs=NO_FEES)
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, BUY, 10_000, 1_000)
-    perp(sim, ANN, SELL, 10_000, 1_000)
+    sim = ann_at_20x(market(people=2, knobs=NO_FEES), side=SELL)
     perp(sim, BOB, SELL, ask, 1_000)
     jump(sim, 104.0)
     go(sim, 0.5)

@@ -15,6 +15,7 @@ from plain.market import (  # fmt: skip
     NO_FEES,
     SELL,
     Simulation,
+    ann_at_20x,
     events,
     go,
     jump,
@@ -36,12 +37,7 @@ def covered(capital: int) -> Simulation:
         knobs={**NO_FEES, (pool.pool_rules, "capital_uusd"): capital * DOLLAR},
         stages=(COVERED, DELEVERAGED),
     )
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    for account in (BOB, CAT):
-        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, SELL, 10_000, 1_000)
-    perp(sim, ANN, BUY, 10_000, 1_000)
-    return sim
+    return ann_at_20x(sim, CAT)
 
 
 def test_it_pays_what_a_close_costs_beyond_the_zero_equity_price() -> None:

@@ -9,7 +9,6 @@ from offhours.sim.market import accounts, margin, matching, oracle, pool, provid
 from offhours.sim.market.waterfall import ASSIGNED, COVERED, DELEVERAGED
 from plain.market import (
     ANN,
-    BOB,
     BUY,
     CAT,
     DAN,
@@ -18,6 +17,7 @@ from plain.market import (
     NO_FEES,
     SELL,
     Simulation,
+    ann_at_20x,
     events,
     go,
     jump,
@@ -38,12 +38,8 @@ def long_at_20x(side: int = BUY, capital: int = 1_000, cat: int = 10_000) -> Sim
         knobs={**NO_FEES, (pool.pool_rules, "capital_uusd"): capital * DOLLAR},
         stages=(ASSIGNED, COVERED, DELEVERAGED),
     )
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    for account, dollars in ((BOB, 10_000), (CAT, cat), (DAN, 10_000), (EVE, 10_000)):
-        sim.endow(account, accounts.USD, dollars * DOLLAR)
-    perp(sim, BOB, -side, 10_000, 1_000)
-    perp(sim, ANN, side, 10_000, 1_000)
-    return sim
+    sim.endow(CAT, accounts.USD, cat * DOLLAR)
+    return ann_at_20x(sim, DAN, EVE, side=side)
 
 
 def test_an_offer_is_held_within_the_venues_bounds_and_can_be_taken_back() -> None:

@@ -16,7 +16,7 @@ from offhours.sim.market.waterfall import (
     WELL,
     WHOLE_POSITION,
 )
-from plain.market import ANN, BOB, BUY, DOLLAR, NO_FEES, SELL, go, jump, market, perp, usd
+from plain.market import ANN, DOLLAR, NO_FEES, ann_at_20x, go, jump, market, usd
 
 KRAKEN = (STEPS, WHOLE_POSITION, ASSIGNED, COVERED, DELEVERAGED)
 
@@ -55,11 +55,7 @@ def test_an_order_that_cannot_be_is_refused_in_a_sentence(stages: tuple[int, ...
 
 def test_every_stage_is_tried_once_a_second_in_its_order() -> None:
     """FALL-1: Ann is long 1,000 lots on $50 and the book is empty; at 97.4 she is at each stage in turn, none is left out."""
-    sim = market(people=2, knobs=NO_FEES, stages=KRAKEN)
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, SELL, 10_000, 1_000)
-    perp(sim, ANN, BUY, 10_000, 1_000)
+    sim = ann_at_20x(market(people=2, knobs=NO_FEES, stages=KRAKEN))
     jump(sim, 97.4)
     from offhours.sim.market import liquidation
 
@@ -101,11 +97,7 @@ def test_when_a_payer_was_first_exhausted_is_remembered() -> None:
 def test_a_vault_that_is_not_willing_says_since_when() -> None:
     """BACK-3, FALL-1: it has $4 where $10 are missing: it does not take the position, which is deleveraged a second later."""
     knobs = {**NO_FEES, (backstop.backstop_rules, "capital_uusd"): 4 * DOLLAR}
-    sim = market(people=2, knobs=knobs, stages=(VAULT, DELEVERAGED))
-    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
-    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
-    perp(sim, BOB, SELL, 10_000, 1_000)
-    perp(sim, ANN, BUY, 10_000, 1_000)
+    sim = ann_at_20x(market(people=2, knobs=knobs, stages=(VAULT, DELEVERAGED)))
     jump(sim, 94.0)
     first = sim.now_us
     go(sim, 1)

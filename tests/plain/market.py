@@ -170,6 +170,18 @@ def market(
     return sim
 
 
+def ann_at_20x(sim: Simulation, *others: int, side: int = BUY) -> Simulation:
+    """Ann has $50 and 1,000 lots, $1,000, of the first perp on a side; against Bob, who has plenty, as have the others named.
+
+    A tick of her position is ten cents; at 2.5 % maintenance a long is below it from 97.43 on, and bankrupt at 95.
+    """
+    sim.endow(ANN, accounts.USD, 50 * DOLLAR)
+    for account in (BOB, *others):
+        sim.endow(account, accounts.USD, 10_000 * DOLLAR)
+    assert perp(sim, BOB, -side, 10_000, 1_000) == perp(sim, ANN, side, 10_000, 1_000) == matching.ACCEPTED
+    return sim
+
+
 def put_price(sim: Simulation, usd: float, ticker: int = 0) -> None:
     """From the next second on the stock is worth this."""
     sim.memory[stock.stock_replays]["price_usd"][ticker] = usd

@@ -406,6 +406,7 @@ _form(
     _step("initial_rate", "rate", "look up: initial + (1 - initial) * clamp((open_interest - lower) / (upper - lower), 0, 1), just initial where the band is empty", margin.open_interest_scaled_rate, "initial open_interest lower upper"),
     _step("maintenance_margin", "money", "up(notional * initial * maintenance_share)", lambda notional, initial, maintenance_share: _up(notional * initial * maintenance_share)),
     _step("initial_margin", "money", "up(notional * initial_rate)", lambda notional, initial_rate: _up(notional * initial_rate)),
+    lower="perp.margin.crowded_from", upper="perp.margin.crowded_to",
 )  # fmt: skip
 _form(
     "margin", "hyperliquid", "Hyperliquid documentation: margining", "size size; price price; leverage leverage; leverage_max leverage",

@@ -404,7 +404,12 @@ def strip_span(run: Run) -> tuple[int, int]:
 
 
 def strip_title(run: Run) -> str:
-    """What the week-end did, in a sentence."""
+    """What the week-end did, or a given move, in a sentence."""
+    from offhours.experiments import news
+
+    move = news.given_move(run)
+    if move is not None:
+        return news.title(run, move)
     sleep, total = sleep_of(run), len(liquidations_of(run))
     there_were = f"there {'was' if total == 1 else 'were'} {counted(total, 'liquidation')}"
     if sleep is None:

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offhours.experiments import cascade_report, targets
+from offhours.experiments import cascade_report, news, targets
 from offhours.experiments.figures import (
     DPI,
     Paired,
@@ -153,11 +153,20 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
     )
 
 
+PAYERS = {
+    "auto-deleverage": "by winners who were closed at a worse price than the mark",
+    "socialised": "by all who had a profit in the ticker, in proportion",
+}
+"""What it means that somebody paid who is no fund."""
+
+
 def answer(run: Run) -> list[str]:
-    """The run in three sentences, computed from its summary."""
+    """The run in a few sentences, computed from its summary and tables."""
     s = run.summary
-    own, first, sleep = s["liquidations"], s["first_price"], sleep_of(run)
-    if first is not None and sleep is not None and sleep.change_pct is not None and s["gap"]["stock_pct"] is not None:
+    own, first, sleep, move = s["liquidations"], s["first_price"], sleep_of(run), news.given_move(run)
+    if move is not None:
+        what = news.sentence(run, move)
+    elif first is not None and sleep is not None and sleep.change_pct is not None and s["gap"]["stock_pct"] is not None:
         what = (
             f"{s['headline']}'s stock had no price for {sleep.hours:.0f} hours; its first one, ${sleep.price_usd:,.2f}, was "
             f"{sleep.change_pct:+.1f} % from {sleep.close_name}, and at the opening bell it stood "
@@ -173,7 +182,7 @@ def answer(run: Run) -> list[str]:
     )
     if own["count"] == 0:
         who = "Nobody was liquidated"
-    elif soon is not None and sleep is not None:
+    elif soon is not None and sleep is not None and move is None:
         number, total = soon_after(run, sleep)
         within = "within 90 seconds of the stock's first price"
         who += f"; {share_of(number, total)} of their number and {100 * soon:.0f} % of the dollars {within}"
@@ -185,7 +194,8 @@ def answer(run: Run) -> list[str]:
     else:
         whole = f"{dollars(missing)} was missing; paid by {', '.join(paid) or 'nobody'}, unpaid {dollars(s['bad_debt_usd'])}"
     moved = who_paid_title(s["pnl_usd"], house_names(run))
-    return [what, who, f"{whole}; in all, {moved[:1].lower()}{moved[1:]}."]
+    cut = news.reduced(run)
+    return [what, who, *([cut] if cut else []), f"{whole}; in all, {moved[:1].lower()}{moved[1:]}."]
 
 
 def _notices(run: Run) -> Iterable[str]:
@@ -283,7 +293,7 @@ def _numbers(run: Run) -> str:
         ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
         *(
-            (f"paid by {name}", dollars(value), "out of its own capital")
+            (f"paid by {name}", dollars(value), PAYERS.get(name, "out of its own capital"))
             for name, value in s["paid_by_usd"].items()
             if value is not None
         ),

@@ -212,7 +212,7 @@ def broken_hedge(run: Run) -> int:
         hedged = cuts[of_hedges(cuts)]
         if len(hedged):
             ids, place = np.unique(hedged["account"], return_inverse=True)
-            return int(ids[int(np.bincount(place, weights=hedged["value_uusd"].astype(float)).argmax())])
+            return int(ids[int(np.bincount(place, weights=np.abs(hedged["value_uusd"]).astype(float)).argmax())])
     if trades is not None and (trades["repair"] == matching.TAKEN_LEG).any():
         own = trades[trades["repair"] == matching.TAKEN_LEG]
         who = np.where(own["aggressor"] > 0, own["buyer"], own["seller"])

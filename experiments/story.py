@@ -400,7 +400,7 @@ def _sentences(story: Story, acts: Array) -> list[str]:
         found.append(_liquidated(run, case, acts, saved, held))
     cuts = run.exact_rows().get("deleverages")
     if cuts is not None:
-        found += [_reduced(run, cut) for cut in cuts[cuts["account"] == story.account]]
+        found += _all_reduced(run, cuts[cuts["account"] == story.account])
     if story.hedge is not None and story.hedge.broken:
         found.append(_repaired(story, story.hedge))
     missing = run.exact_rows()["liquidations"]
@@ -444,6 +444,28 @@ def _liquidated(run: Run, case: Array, acts: Array, saved: Survival | None, held
     more = f"${ceil(saved.more_uusd / 1e6):,}"
     how = f"{more} more" if saved.leverage is None or saved.leverage <= 0 else f"{saved.leverage:g}x, or {more} more,"
     return f"{text}; {how} would have survived (along the marks as they were, worst on {clock_text(saved.worst_us)})."
+
+
+def _all_reduced(run: Run, cuts: Array) -> list[str]:
+    """A sentence for all cuts of an instant in a ticker: one may have been closed for a hundred others at once."""
+    found = []
+    for time_us, ticker in dict.fromkeys(zip(cuts["time_us"].tolist(), cuts["ticker"].tolist())):
+        own = cuts[(cuts["time_us"] == time_us) & (cuts["ticker"] == ticker)]
+        found.append(_reduced(run, own[0]) if len(own) == 1 else _reduced_for_many(run, own))
+    return found
+
+
+def _reduced_for_many(run: Run, cuts: Array) -> str:
+    """Several cuts of one position at one instant."""
+    first, ticker = cuts[0], run.scenario.tickers[int(cuts["ticker"][0])]
+    steps, number = run.instruments, 2 * int(first["ticker"])
+    shares = abs(int(cuts["lots"].sum())) * steps.lot_ushares[number] / 1e6
+    price, mark = abs(int(cuts["value_uusd"].sum())) / 1e6 / shares, int(first["mark_ticks"]) * steps.tick_uusd[number] / 1e6  # fmt: skip
+    side = "long" if first["lots"] > 0 else "short"
+    cost = (1 if first["lots"] > 0 else -1) * shares * (mark - price)
+    gave = f"which cost it {dollars(cost)}" if cost >= 0.005 else f"which brought it {dollars(-cost)}" if cost <= -0.005 else "at the mark"  # fmt: skip
+    hedge = " That broke a hedge: it held tokens the other way." if of_hedges(cuts).any() else ""
+    return f"On {clock_text(int(first['time_us']))} {shares:,.2f} {ticker} of its {side} was closed for {len(np.unique(cuts['for_account'])):,} accounts in liquidation: rank {int(first['rank'])} of {int(first['candidates'])}, at ${price:,.2f} on average beside a mark of ${mark:,.2f}, {gave}.{hedge}"  # fmt: skip
 
 
 def _reduced(run: Run, cut: Array) -> str:

@@ -360,3 +360,42 @@ def test_what_is_at_hand_is_given_back_before_anything_is_bought() -> None:
     sim.tape.drain(sim.memory)
     assert sim.tape.rows(conversion.collateral_events)["size_lots"].tolist() == [10_000]
     assert (collateral.owed(sim.world, ANN, FIRST), usd(sim, ANN, TOKEN), sim.audit()) == (0, 0, [])
+
+
+def test_in_liquidation_nothing_is_bought_in_besides() -> None:
+    """CONV-2, CONV-5: Ann's two tokens are called and due at the hour; she is being liquidated, and they are bought back, once."""
+    sim = lender(
+        3, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000, knobs={(lending.lending_rules, "recall_ppb"): 100_000_000}
+    )
+    for account in (ANN, BOB):
+        sim.endow(account, accounts.USD, 1_000 * DOLLAR)
+    sim.endow(CAT, TOKEN, 10 * SHARE)
+    borrow(sim, ANN, FIRST, 2)
+    token(sim, ANN, SELL, 10_000, 20_000)
+    token(sim, BOB, BUY, 10_000, 20_000)
+    collateral.call(sim.world, ANN, FIRST, 2 * SHARE)
+    sim.memory[lending.lent]["due_us"][FIRST] = sim.now_us + 5_000_000
+    leave(sim, ANN, 40 * DOLLAR)
+    go(sim, 5.05)
+    assert margin.frozen(sim.world, ANN) == 1
+    token(sim, CAT, SELL, 10_050, 90_000)
+    go(sim, 3)
+    sim.tape.drain(sim.memory)
+    assert sim.tape.rows(conversion.collateral_events)[["cause", "size_lots"]].tolist() == [
+        (conversion.BOUGHT_BACK, 20_000)
+    ]
+    assert (collateral.owed(sim.world, ANN, FIRST), usd(sim, ANN, TOKEN), sim.audit()) == (0, 0, [])
+
+
+def test_a_call_that_is_just_met_ends_and_nothing_stays_called() -> None:
+    """LEND-4: all ten tokens are lent, a tenth is kept, so one is called, a millionth more for the rounding; one comes back."""
+    knobs = {(lending.lending_rules, "recall_ppb"): 900_000_000}
+    sim = lender(1, dollars=10_000, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000, knobs=knobs)
+    borrow(sim, ANN, FIRST, 10)
+    go(sim, 5)
+    assert collateral.called(sim.world, ANN, FIRST) == SHARE + 1
+    assert lending.repay(sim.world, ANN, FIRST, SHARE) == matching.ACCEPTED
+    assert (collateral.called(sim.world, ANN, FIRST), borrow(sim, ANN, FIRST, 0.5)) == (1, matching.NOT_ENOUGH_FUNDS)
+    go(sim, 3_600)
+    assert (int(sim.memory[lending.lent]["due_us"][FIRST]), collateral.called(sim.world, ANN, FIRST)) == (0, 0)
+    assert borrow(sim, ANN, FIRST, 0.5) == matching.ACCEPTED

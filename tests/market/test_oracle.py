@@ -380,6 +380,20 @@ def test_the_median_of_three_marks() -> None:
     assert mark(sim) == 10_050
 
 
+def test_without_a_trade_a_median_takes_the_averaged_premium_instead() -> None:
+    """ORC-8: of fair price 100 and averaged premium 100.90 the latter; the same with an empty book, where an oracle's median has
+    nothing of its own."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "median of three")))
+    perp(sim, ANN, BUY, 10_080, 1_000)
+    perp(sim, ANN, SELL, 10_100, 1_000)
+    go(sim, 300)
+    assert mark(sim) == 10_090
+    sim = market(dollars=100_000, knobs=with_rules(("form", "oracle median")))
+    state(sim)["average_usd"] = 0.5
+    go(sim)
+    assert mark(sim) == 10_050
+
+
 def test_the_median_of_oracle_average_and_book() -> None:
     """ORC-8: oracle 100, oracle + average 100.50, and the middle of bid 100.10, ask 100.20 and last 101, which is 100.20."""
     sim = market(dollars=100_000, knobs=with_rules(("form", "oracle median")))
@@ -441,20 +455,25 @@ def test_a_discovery_bound_holds_the_mark_while_the_stock_sleeps() -> None:
     assert state(sim)["mark_usd"] == pytest.approx(90.0, abs=0.02)
 
 
-def test_a_bound_that_gets_a_new_anchor() -> None:
-    """ORC-10: nine tenths of the way up the anchor becomes 109, once; the hard edge is then 119.90. The quote resets it."""
+@pytest.mark.parametrize(
+    ("way", "edge", "anchor", "last", "column"),
+    [(1, 110.0, 109.0, 119.9, "anchored_up"), (-1, 90.0, 91.0, 81.9, "anchored_down")],
+)
+def test_a_bound_that_gets_a_new_anchor(way: int, edge: float, anchor: float, last: float, column: str) -> None:
+    """ORC-10: nine tenths of the way up the anchor becomes 109, once; the hard edge is then 119.90. Down: 91, and 81.90. The
+    quote resets it."""
     sim = asleep(bound_ppb=100_000_000, premium_cap_ppb=500_000_000, anchors=1)
-    state(sim)["average_usd"] = 30.0
+    state(sim)["average_usd"] = 30.0 * way
     go(sim)
-    assert state(sim)["mark_usd"] == pytest.approx(110.0, abs=0.02)
-    assert state(sim)["anchor_usd"] == pytest.approx(109.0, abs=0.02)
+    assert state(sim)["mark_usd"] == pytest.approx(edge, abs=0.02)
+    assert state(sim)["anchor_usd"] == pytest.approx(anchor, abs=0.02)
     go(sim)
-    assert state(sim)["mark_usd"] == pytest.approx(119.9, abs=0.02)
+    assert state(sim)["mark_usd"] == pytest.approx(last, abs=0.02)
     go(sim, 5)
-    assert (state(sim)["mark_usd"], state(sim)["anchored_up"]) == (pytest.approx(119.9, abs=0.02), 1)
+    assert (state(sim)["mark_usd"], state(sim)[column]) == (pytest.approx(last, abs=0.02), 1)
     go(sim, (FRIDAY_OPEN + 66 * HOUR + 31 * MINUTE - sim.now_us) / 1e6)
     assert state(sim)["anchor_usd"] == pytest.approx(100.0, abs=0.011)
-    assert state(sim)["anchored_up"] == 0
+    assert state(sim)[column] == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from offhours.sim.answers import Decider, Deciders
 from offhours.sim.market import accounts, ask, deleverage, liquidation, waterfall
-from offhours.sim.policies import POLICIES, Candidates
+from offhours.sim.policies import POLICIES, Candidates, in_lots
 from plain.market import ANN, CLASS_D, DOLLAR, NO_FEES, SHARE, Simulation, go, market, put_price
 
 PEOPLE, TICKERS = 6, 2
@@ -30,12 +30,19 @@ class Asking:
     def __init__(self, name: str, key: int) -> None:
         self.name, self.key = name, key
         self.wanted: list[int] = []
+        self.said: list[list[int] | None] = []
+        """Lots of each answer, without those who give nothing; None where somebody could not pay for all of his."""
         self.in_turn = bool(getattr(POLICIES.get(name), "in_turn", False))
 
     def __call__(self, candidates: Candidates, budget: float) -> Any:
         self.wanted.append(int(budget))
-        if self.name in POLICIES:
-            return POLICIES[self.name](candidates, budget)
+        found = POLICIES[self.name](candidates, budget) if self.name in POLICIES else self._any(candidates, budget)
+        total = min(int(budget), int(candidates.room.sum()))
+        lots = sorted(int(part) for part in in_lots(found, candidates.room, total) if part)
+        self.said.append(lots if (candidates.cap == 1).all() and not self.in_turn else None)
+        return found
+
+    def _any(self, candidates: Candidates, budget: float) -> Any:
         count = len(candidates)
         order = np.array([(self.key * (n + 3)) % 17 for n in range(count)]).argsort(kind="stable")
         rest, found = min(budget, float(candidates.room.sum())), np.zeros(count)
@@ -92,6 +99,22 @@ def test_whatever_a_policy_says_the_laws_hold(
     for ticker in range(TICKERS):
         own, theirs = (rows[rows["ticker"] == ticker] for rows in (closed, cuts))
         assert int(own["lots"].sum()) == -int(theirs["lots"].sum())
+    # Each question is answered by the cuts of one second, ticker and side: who can pay gives what was said, at one price.
+    shared = cuts[cuts["candidates"] > 0]
+    keys = list(zip(shared["time_us"].tolist(), shared["ticker"].tolist(), np.sign(shared["lots"]).tolist()))
+    questions = list(dict.fromkeys(keys))
+    assert len(questions) == len(policy.said)
+    for question, said in zip(questions, policy.said):
+        own = shared[[key == question for key in keys]]
+        own = own[own["rank"] > 0]
+        if said is not None:
+            assert (
+                sorted(abs(int(own["lots"][own["account"] == who].sum())) for who in set(own["account"].tolist()))
+                == said
+            )
+        if not policy.in_turn and len(own):
+            price = int(own["value_uusd"].sum()) / int(own["lots"].sum())
+            assert (np.abs(own["value_uusd"] - own["lots"] * price) <= 2).all()
     # All that waited was asked for in whole, and all of it was closed, by candidates or beyond them (ADL-5, ADL-8).
     if policy.wanted:
         assert sum(policy.wanted) <= int(np.abs(closed["lots"]).sum())

@@ -164,6 +164,24 @@ def test_who_cannot_pay_the_common_price_gives_nothing() -> None:
     assert cuts(sim)[["account", "lots"]].tolist() == [(BOB, -1_000)]
 
 
+def test_the_common_price_is_that_of_what_is_closed() -> None:
+    """ADL-8, ADL-9, ADL-5: 1,600 lots wait, Ann's at 95 and Dan's 600 at 94. Cat can pay for none of his 400, so Bob's 1,200 are
+    all there is: Ann's 1,000 for 950 and 200 of Dan's for 188. Dan's other 400 are closed at the mark of 90 against Cat, and
+    four cents a lot, 16 dollars, are missing.
+    """
+    sim = crowd(even, {BOB: (1_600, 10_000)}, {ANN: (1_000, 50), DAN: (600, 36)})
+    join_late(sim, DOLLAR // 2)
+    margin.note_change(sim.world, DAN)
+    go(sim, 1)
+    assert [lots_of(sim, a) for a in (ANN, BOB, CAT, DAN)] == [0, 0, 0, 0]
+    assert usd(sim, BOB) == (10_000 + 1_600 - 360 - 950 - 188) * DOLLAR
+    assert [usd(sim, a) for a in (ANN, CAT, DAN)] == [0, DOLLAR // 2, 0]
+    assert usd(sim, accounts.NOBODY) == -16 * DOLLAR
+    found = cuts(sim)[["account", "for_account", "lots", "rank"]].tolist()
+    assert [row[:3] for row in found] == [(BOB, ANN, -1_000), (BOB, DAN, -200), (CAT, DAN, -400)] and found[-1][3] == 0
+    assert cuts(sim)["value_uusd"].tolist() == [-948_333_333, -189_666_667, -360 * DOLLAR]
+
+
 def same_tape(one: Simulation, other: Simulation) -> bool:
     """Whether two markets have recorded the same."""
     return one.tape.digest() == other.tape.digest() and len(cuts(one)) > 1

@@ -26,15 +26,15 @@ def given_move(run: Run) -> Move | None:
     return None if gap or not own else min(own, key=lambda move: move.from_us)
 
 
-def _until(run: Run, move: Move) -> int:
-    """When the last given move of any ticker has ended, and some time after it."""
+def _until(run: Run) -> int:
+    """Some time after the last given move of any ticker has ended."""
     return max(own.to_us for own in run.scenario.moves) + AFTER_US
 
 
 def _soon(run: Run, move: Move) -> tuple[int, int, float]:
     """Forced trades from a move's beginning until some time after it, all of them, and the share of dollars."""
     found = liquidations_of(run)
-    inside = ((found["us"] >= move.from_us) & (found["us"] <= _until(run, move))).to_numpy()
+    inside = ((found["us"] >= move.from_us) & (found["us"] <= _until(run))).to_numpy()
     value = found["value_usd"].abs().to_numpy(float)
     return int(inside.sum()), len(found), float(value[inside].sum() / value.sum()) if value.sum() else 0.0
 
@@ -59,7 +59,7 @@ def sentence(run: Run, move: Move) -> str:
     """What was given and what the mark did, and how much of what was liquidated belongs to it."""
     bars = of_ticker(run, "bars")
     before = bars[bars["us"] <= move.from_us]
-    inside = bars[(bars["us"] > move.from_us) & (bars["us"] <= _until(run, move))]
+    inside = bars[(bars["us"] > move.from_us) & (bars["us"] <= _until(run))]
     at = format_new_york(move.from_us)[:20]
     text = f"From {at} New York {move.ticker}'s stock was given a {_named(move)}"
     if len(before) and len(inside):

@@ -104,19 +104,25 @@ def dominoes_title(found: Mapping[str, Any]) -> str:
     )
     back, hours = found["gave_back_pct"], found["gave_back_hours"]
     within = f"{hours:.0f} h" if hours >= 1.5 else f"{60 * hours:.0f} min"
-    if round(back, digits) > 0:
-        return f"{text} and gave back {back:.{digits}f} within {within}"
-    return f"{text} and gave nothing back within {within}"
+    given = f"gave back {back:.{digits}f}" if round(back, digits) > 0 else "gave nothing back"
+    widest = found.get("most_apart_pct") or 0.0
+    far = ""
+    if abs(widest) >= max(0.1, 2 * abs(more)):
+        way = "lower" if widest < 0 else "higher"
+        far = f" (the mark was at most {abs(widest):.1f} points {way} for them, after {found['most_apart_minutes']:.0f} min)"
+    return f"{text} and {given} within {within}{far}"
 
 
 # Who forced whom -----------------------------------------------------------------------------------------------------
 
-DRAWN, NAMED = 40, 6
+DRAWN, NAMED = 32, 5
 """Cases in the picture, and of them those that are named."""
+PUSHED, MOSTLY = 0.05, 0.5
+"""From which share on a case is drawn as forced in part, and as forced."""
 
 
 def cascade(run: Run, ax: Axes | None = None) -> Axes:
-    """Who was forced by whose price impact: the largest cases of the wave in which most was forced, by their second."""
+    """Who was forced by whose price impact, by the second: the cases that others forced most, and those who pushed them."""
     from offhours.experiments.summary import cascade_material
 
     acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
@@ -125,7 +131,8 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
     if wave is None:
         raise Mistake(run.scenario.name, "", "", "nobody in this run was forced by another's liquidation")
     ax = _axes(ax, "cascade")
-    found = cascades.graph(cases, acts, forcing, DRAWN, wave)
+    drawn = cascades.pushed(cases, acts, forcing, wave, DRAWN)
+    found = cascades.graph(cases, acts, forcing, DRAWN, wave, drawn)
     from_us = min(of["time_us"] for _, of in found.nodes(data=True))
     seconds = sorted({of["time_us"] for _, of in found.nodes(data=True)})
     place: dict[int, tuple[float, float]] = {}
@@ -139,21 +146,30 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
             place[number] = (column, row - middle)
     largest = max(of["value_uusd"] for _, of in found.nodes(data=True))
     for child in found.nodes:
+        if found.nodes[child]["forced"] < PUSHED:
+            continue
         parents = sorted(found.pred[child].items(), key=lambda item: -item[1]["share"])[:1]
-        for parent, edge in parents:
+        for parent, _ in parents:
             style = {
                 "arrowstyle": "-|>",
                 "color": "#666666",
-                "lw": 0.5 + 1.5 * edge["share"],
+                "lw": 0.5 + 1.5 * found.nodes[child]["forced"],
                 "shrinkA": 6,
                 "shrinkB": 6,
             }
             ax.annotate(
                 "", place[child], place[parent], arrowprops=style | {"connectionstyle": "arc3,rad=0.12"}, zorder=1
             )
-    kinds = (("news", False, BLACK, "o"), ("forced by others", True, ORANGE, "s"))
-    for kind, forced, colour, marker in kinds:
-        own = [n for n, of in found.nodes(data=True) if (of["forced"] >= 0.5) == forced]
+    kinds = (
+        ("news", 0.0, PUSHED, BLACK, "o"),
+        ("forced in part", PUSHED, MOSTLY, SKY, "D"),
+        ("forced by others\n(half or more)", MOSTLY, 2.0, ORANGE, "s"),
+    )
+    handles = []
+    for kind, least, below, colour, marker in kinds:
+        own = [n for n, of in found.nodes(data=True) if least <= of["forced"] < below]
+        if own:
+            handles.append(_sign(colour, marker, kind))
         size = [30 + 420 * found.nodes[n]["value_uusd"] / largest for n in own]
         at = np.array([place[n] for n in own]).reshape(-1, 2)
         ax.scatter(at[:, 0], at[:, 1], s=size, color=colour, marker=marker, edgecolor=BLACK, linewidth=0.8, zorder=2, gid=kind)  # fmt: skip
@@ -169,8 +185,7 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
     )
     _plain_axes(ax)
     ax.spines["left"].set_visible(False)
-    handles = [_sign(colour, marker, kind) for kind, _, colour, marker in kinds]
-    _legend(ax, handles=handles, title="larger: more dollars\narrow: from whose trades\nmost of the push came", title_fontsize=8, alignment="left")  # fmt: skip
+    _legend(ax, handles=handles, title="larger: more dollars\narrow: from whose trades most\nof the push came; thicker: a\nlarger part of the case was forced", title_fontsize=8, alignment="left")  # fmt: skip
     _title(ax, cascade_title(cases, forcing, wave, len(found)))
     return ax
 
@@ -197,34 +212,42 @@ def calm_paths(run: Run) -> dict[int, cascades.Path] | None:
 
 
 def _widest(cases: Array, forcing: cascades.Forcing) -> int | None:
-    """The wave in which most dollars were forced by others; None where none were."""
-    inside = forcing.wave >= 0
-    if not inside.any():
-        return None
-    dollars_forced = np.bincount(forcing.wave[inside], weights=(forcing.forced * cases["value_uusd"])[inside])
-    return int(dollars_forced.argmax()) if dollars_forced.max() > 0 else None
+    """The wave in which most dollars were forced by others, of cases forced to a part that is drawn; None where none were."""
+    for least in (PUSHED, 0.0):
+        inside = (forcing.wave >= 0) & (forcing.forced > least)
+        if inside.any():
+            dollars_forced = np.bincount(forcing.wave[inside], weights=(forcing.forced * cases["value_uusd"])[inside])
+            return int(dollars_forced.argmax()) if dollars_forced.max() > 0 else None
+    return None
 
 
 def _name_largest(ax: Axes, run: Run, found: Any, place: dict[int, tuple[float, float]]) -> None:
+    """Name the largest above their sign, but for those whose name would lie over another."""
     people = run.tables().get("accounts")
     group = {} if people is None else dict(zip(people["account"], people["group"]))
-    ranked = sorted(found.nodes, key=lambda n: -found.nodes[n]["value_uusd"])[:NAMED]
-    for number in ranked:
+    ranked = sorted(found.nodes, key=lambda n: -found.nodes[n]["value_uusd"])
+    largest = found.nodes[ranked[0]]["value_uusd"]
+    named: list[tuple[float, float]] = []
+    for number in ranked[:NAMED]:
+        x, y = place[number]
+        if any(abs(x - other_x) < 1.9 and abs(y - other_y) < 0.9 for other_x, other_y in named):
+            continue
+        named.append((x, y))
         of = found.nodes[number]
         text = f"{group.get(of['account'], 'account')} {dollars(of['value_uusd'] / 1e6)}"
-        away = 4 + 0.5 * float(np.sqrt(30 + 420 * of["value_uusd"] / found.nodes[ranked[0]]["value_uusd"]))
-        ax.annotate(text, place[number], (2, away), textcoords="offset points", fontsize=7.5, parse_math=False, zorder=3, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5})  # fmt: skip
+        away = 2 + 0.5 * float(np.sqrt(30 + 420 * of["value_uusd"] / largest))
+        ax.annotate(text, (x, y), (0, away), textcoords="offset points", ha="center", va="bottom", fontsize=7.5, parse_math=False, zorder=3, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4})  # fmt: skip
 
 
 def cascade_title(cases: Array, forcing: cascades.Forcing, wave: int, shown: int) -> str:
     """How many of all cases others forced, and how large the wave is that is drawn."""
     own = forcing.wave == wave
     count, ratio = int(own.sum()), forcing.ratio or 0.0
-    which = f"the largest {shown} drawn" if shown < count else "all drawn"
+    which = f"drawn: the {shown} that were pushed most, or pushed most" if shown < count else "all drawn"
     bound = "" if forcing.beside_calm else "at most "
     share = f"{100 * ratio:.0f} %" if ratio >= 0.01 else f"{100 * ratio:.1f} %"
     value = dollars(float(cases["value_uusd"][own].sum()) / 1e6)
-    return f"Others' liquidations forced {bound}{share} of {len(cases):,} cases; in the wave with most of it {count:,} cases, {value} ({which})"  # fmt: skip
+    return f"Others' liquidations forced {bound}{share} of {len(cases):,} cases; the wave with most of it has {count:,} cases, {value} ({which})"  # fmt: skip
 
 
 def contagion(run: Run, ax: Axes | None = None) -> Axes:
@@ -278,12 +301,21 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
         handles.append(_sign(colour, marker, f"{kind}: {dollars(float(value[inside].sum()))}"))
     ax.axhline(0, color=BLACK, linewidth=0.7)
     ax.set_xscale("log")
+    known = leverage[np.isfinite(leverage) & (leverage > 0)]
+    if len(known):
+        # A few accounts that hold next to nothing would take half of the axis.
+        least = max(float(known.min()), float(np.quantile(known, 0.01)) / 2)
+        ax.set_xlim(0.8 * least, 1.25 * float(known.max()))
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}x"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("leverage of the account before the cut (log scale)")
+    beyond = int((known < ax.get_xlim()[0]).sum()) if len(known) else 0
+    ax.set_xlabel(
+        "leverage of the account before the cut (log scale"
+        + (f"; {beyond} cuts at less are not drawn)" if beyond else ")")
+    )
     ax.set_ylabel("profit of the position\nbefore the cut, % of its size")
     _plain_axes(ax)
     _legend(ax, handles=handles, title="larger: more dollars", title_fontsize=8.5, alignment="left")
@@ -358,7 +390,8 @@ def awakening(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-scale, scale)
     if far > scale:
         worst = float(apart[int(np.nanargmax(np.abs(apart)))])
-        ax.text(0.01, 0.96, f"beyond the scale: {percent(worst)}", transform=ax.transAxes, va="top", fontsize=8.5)
+        when = x[int(np.nanargmax(np.abs(apart)))]
+        ax.text(0.995, 0.97, f"beyond the scale: mark {percent(worst)} after {when:.0f} min", transform=ax.transAxes, ha="right", va="top", fontsize=8.5)  # fmt: skip
     ax.set_xlim(0, AFTER_MINUTES)
     ax.set_xticks(range(0, AFTER_MINUTES + 1, 30))
     ax.set_xlabel("minutes from the first stock price")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offhours.experiments.cascade_figures import dominoes_title
-from offhours.experiments.figures import dollars, percent
+from offhours.experiments.figures import dollars, percent, shock_of
 from offhours.experiments.metrics import cascades, gaps
 from offhours.sim.hours import format_new_york
 
@@ -31,6 +31,8 @@ def _share(value: float | None) -> str:
     return (
         "none"
         if value is None
+        else "0 %"
+        if value == 0
         else f"{100 * value:.1f} %"
         if abs(value) >= 0.001 or value == 0
         else f"{100 * value:.2g} %"
@@ -55,7 +57,7 @@ def spread(run: Run) -> Told:
         sentences.append(f"{dominoes_title(run.summary['dominoes'])}.")
     error = "" if branching["standard_error"] is None else f" ± {branching['standard_error']:.3f}"
     rule = (
-        "cases that others forced, as a share of all: how many a case forces on average"
+        "cases that others forced, as a share of all: how many a case forces on average; ± its standard error"
         if branching["beside_calm"]
         else "at most: the run without liquidations was not made, so every move within a wave counts as forced"
     )
@@ -101,7 +103,8 @@ def _adl(run: Run) -> Rows:
         return [("closed by auto-deleverage", "none", why)]
     after = own["first_adl_after_s"]
     rows: Rows = [
-        ("first liquidation to first ADL", f"{after:,.1f} s, {own['first_adl_after_burst_s']:,.1f} s from that of its burst", f"{own['forced_trades_before_adl']:,} forced trades came before it"),
+        ("first liquidation to first ADL", f"{after:,.1f} s", f"from the first of the whole run; {own['forced_trades_before_adl']:,} forced trades came before it"),
+        ("  from the first of its burst", f"{own['first_adl_after_burst_s']:,.1f} s", f"a burst ends when nothing is liquidated for {cascades.BURST_US // 10**6} s"),
     ]  # fmt: skip
     if adl is not None and adl.get("over_liquidated") is not None:
         rows.append(
@@ -162,7 +165,7 @@ def steadiness(run: Run) -> Told:
 def gap(run: Run) -> Told:
     """What the closed time left to be known, and what was missing afterwards."""
     s = run.summary
-    risk, own = s["gap_risk"], s["gap"]
+    risk, own, before = s["gap_risk"], s["gap"], "at the close" if shock_of(run) is None else "before the given move"
     misses = [of["gap"]["open_miss_pct"] for of in s["by_ticker"].values() if of["gap"]["open_miss_pct"] is not None]
     if not misses:
         return Told((), ())
@@ -172,9 +175,10 @@ def gap(run: Run) -> Told:
         ("first price beside the perp", percent(own["first_price_miss_pct"], 2) if own["first_price_miss_pct"] is not None else "none", "what the perp had not known a minute before"),
         ("the bell beside the perp", percent(own["open_miss_pct"], 2), "the same a minute before the opening bell"),
         ("half-width that covers 95 % of opens", _number(width, 2, " %"), f"around the perp before the bell; from {count} of one seed" + ("" if width is not None else ", and 19 opens are needed: offhours compare with --seeds")),
+        ("mark wrong while the stock could be seen", "none" if own.get("mark_wrong_minutes") is None else f"{own['mark_wrong_minutes']:,.0f} of {own['mark_seen_minutes']:,.0f} min", f"further from it than {gaps.AGREE_PCT:g} % at full minutes; at most {_number(own.get('mark_furthest_pct'), 2, ' %')}"),
         ("mark wrong for", "it never agreed" if own["minutes_apart"] is None else f"{own['minutes_apart']:.0f} min", f"from the first price until mark and stock agree within {gaps.AGREE_PCT:g} %"),
-        ("shortfall over open interest", _share(risk["shortfall_over_interest"]), f"of {dollars(risk['open_interest_usd'] or 0.0)} at the close; one seed, so no expected shortfall: offhours compare with --seeds"),
-        ("fund drawdown", dollars(risk["fund_drawdown_usd"] or 0.0), "largest fall of the worth of backstop, pool and insurance fund together from its highest before"),
+        ("shortfall over open interest", _share(risk["shortfall_over_interest"]), f"of {dollars(risk['open_interest_usd'] or 0.0)} {before}; one seed, so no expected shortfall: offhours compare with --seeds"),
+        ("drawdown of the funds", dollars(risk["fund_drawdown_usd"] or 0.0), "largest fall of the worth of backstop, pool and insurance fund together from its highest before"),
     ]  # fmt: skip
     head = ("ticker", "stock", "perp at the bell", "the bell beside the perp", "mark wrong for")
     tickers: Rows = [

@@ -619,7 +619,12 @@ def compare_command(
         return
     if vary is None:
         if b is None:
-            raise Mistake("compare", "", "", "takes two run folders, or a scenario with --vary KNOB=A,B")
+            raise Mistake(
+                "compare",
+                "",
+                "",
+                "takes two run folders, or a scenario with --venues A,B, --policies A,B or --vary KNOB=A,B",
+            )
         if changes:
             raise Mistake("compare", "--set", "", "goes with --vary; two runs are compared as they are")
         one, other = Run.open(a), Run.open(b)
@@ -709,10 +714,17 @@ def figures_command(
 @_guarded
 def account_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run's folder")],
-    number: Annotated[int | None, typer.Argument(metavar="[ID]", help="an account", show_default=False)] = None,
+    named: Annotated[str | None, typer.Argument(metavar="[ID]", help="an account", show_default=False)] = None,
     worst: Annotated[bool, typer.Option("--worst", help="the one that left the largest shortfall behind")] = False,
     broken_hedge: Annotated[
         bool, typer.Option("--broken-hedge", help="the one that lost the largest leg of a hedge")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="run again with the dollars that would have saved it from its first liquidation, and say what came of it",
+        ),
     ] = False,
     allow_policies: Allow = False,
 ) -> None:
@@ -721,6 +733,9 @@ def account_command(
     from offhours.experiments.run import Run
     from offhours.sim.rules import Mistake
 
+    number = (
+        None if named is None else _whole("ID", named, 0, 1 << 40, "an account's number, as in the table of accounts")
+    )
     if (number is not None) + worst + broken_hedge != 1:
         raise Mistake(
             "account", "", "", "takes a run's folder and one of: an account's number, --worst, --broken-hedge"
@@ -731,8 +746,11 @@ def account_command(
     chosen = number if number is not None else story.worst(run) if worst else story.broken_hedge(run)
     with _Line() as line:
         told = story.tell(run, chosen, line)
+        tried = story.tried(told, 0, line) if check and len(told.cases) else ""
     for text in story.lines(told):
         typer.echo(text)
+    if tried:
+        typer.echo(tried)
     try:
         typer.echo(f"picture: {story.write_picture(told, folder)}")
     except OSError as error:

@@ -241,10 +241,35 @@ def _spans(us: Array, inside: Array) -> list[tuple[int, int]]:
     return [(int(us[max(0, start - 1)]), int(us[min(len(us) - 1, end)])) for start, end in spans]
 
 
-def soon_after(run: Run, sleep: Sleep) -> tuple[int, int]:
-    """Liquidations within SOON_US of the first price, and in all of the run: their numbers."""
+def soon_after(run: Run, at_us: int, within_us: int = SOON_US) -> tuple[int, int]:
+    """Liquidations within some time of an instant (of the first price), and in all of the run: their numbers."""
     us = liquidations_of(run)["us"].to_numpy()
-    return int(((us >= sleep.until_us) & (us <= sleep.until_us + SOON_US)).sum()), len(us)
+    return int(((us >= at_us) & (us <= at_us + within_us)).sum()), len(us)
+
+
+@dataclass(frozen=True)
+class Shock:
+    """A move that the scenario gives the headline in place of a gap."""
+
+    from_us: int
+    to_us: int
+    change_pct: float
+    """All that is given, on top of the stock's own movement."""
+
+    @property
+    def minutes(self) -> float:
+        """How long it takes."""
+        return (self.to_us - self.from_us) / MINUTE_US
+
+
+def shock_of(run: Run) -> Shock | None:
+    """The given move that a run is about; None where it is about a closed window."""
+    scenario = run.scenario
+    own = [move for move in scenario.moves if move.ticker == scenario.headline]
+    if not own or any(given.ticker == scenario.headline for given in scenario.gaps):
+        return None
+    change = float(np.prod([1 + move.change_ppb / 1e9 for move in own])) - 1
+    return Shock(min(move.from_us for move in own), max(move.to_us for move in own), 100 * change)
 
 
 # Axes ----------------------------------------------------------------------------------------------------------------
@@ -299,7 +324,7 @@ def time_axis(ax: Axes, from_us: int, to_us: int, label: bool = True) -> None:
     midnights = _midnights(from_us, to_us)
     span = to_us - from_us
     if span <= 8 * DAY_US:
-        each = 6 if span <= 4.6 * DAY_US else 12
+        each = 2 if span <= 1.2 * DAY_US else 6 if span <= 4.6 * DAY_US else 12
         hours = [parse_new_york(f"{new_york_date(m).isoformat()} {h:02d}:00") for m in midnights for h in range(0, 24, each)]  # fmt: skip
         shown = [us for us in hours if from_us <= us <= to_us]
         texts = [format_new_york(us)[15:17] for us in shown]
@@ -392,10 +417,17 @@ def _dollar_ticks(axis: Any) -> None:
 
 
 def strip_span(run: Run) -> tuple[int, int]:
-    """From the regular open before the longest sleep to the second regular close after it, as far as was measured."""
+    """From the regular open before the longest sleep to the second regular close after it, as far as was measured.
+
+    Around a given move: from the open before it to the end of trading on its day.
+    """
     bars = of_ticker(run, "bars")
     from_us, to_us = int(bars["us"].iloc[0]), int(bars["us"].iloc[-1])
-    sleep = sleep_of(run)
+    shock, sleep = shock_of(run), sleep_of(run)
+    if shock is not None:
+        opens = regular_opens(shock.from_us - 5 * DAY_US, shock.from_us + 1)
+        closes = regular_closes(shock.to_us, shock.to_us + 7 * DAY_US)
+        return max(from_us, int(opens[-1])), min(to_us, int(closes[0]) + 4 * HOUR_US)
     if sleep is None or sleep.hours < 24:
         return from_us, to_us
     opens = regular_opens(sleep.since_us - 5 * DAY_US, sleep.since_us)
@@ -419,7 +451,7 @@ def strip_title(run: Run) -> str:
         return f"{slept} and was still asleep when the run ended; {there_were}"
     if total == 0:
         return f"{slept}, and nobody was liquidated"
-    soon, _ = soon_after(run, sleep)
+    soon, _ = soon_after(run, sleep.until_us)
     share = "0" if soon == 0 else share_of(soon, total)
     return f"{slept}; {share} of {counted(total, 'liquidation')} came within 90 s of its first price"
 
@@ -435,7 +467,10 @@ def strip(run: Run, ax: Sequence[Axes] | None = None) -> Array:
     bars = of_ticker(run, "bars")
     bars = bars[(bars["us"] >= from_us) & (bars["us"] <= to_us)]
     _draw_prices(top, run, bars, (from_us, to_us))
-    _annotate_sleep(top, run)
+    if shock_of(run) is None:
+        _annotate_sleep(top, run)
+    else:
+        _annotate_shock(top, run)
     top.set_xlabel("")
     _title(top, strip_title(run), 12.5, left=1.0)
     _draw_liquidations(middle, run, bars, (from_us, to_us))
@@ -506,6 +541,20 @@ def _annotate_sleep(ax: Axes, run: Run) -> None:
         arrowprops={"arrowstyle": "->", "color": BLACK, "lw": 0.9},
         zorder=6,
     )
+
+
+def _annotate_shock(ax: Axes, run: Run) -> None:
+    """When the given move begins and ends."""
+    shock = shock_of(run)
+    assert shock is not None
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.12 * (high - low))
+    at = ax.get_xaxis_transform()
+    for us in (shock.from_us, shock.to_us):
+        ax.axvline(us / _DAY, color=BLACK, linewidth=0.7, linestyle=(0, (3, 2)), zorder=1)
+    when = f"{format_new_york(shock.from_us)[15:20]} to {format_new_york(shock.to_us)[15:20]}"
+    text = f"given move of {percent(shock.change_pct)}, {when} "
+    ax.text(shock.from_us / _DAY, 0.985, text, transform=at, ha="right", va="top", fontsize=9.5)
 
 
 def _draw_liquidations(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]) -> None:
@@ -602,12 +651,15 @@ def who_paid(run: Run, ax: Axes | None = None) -> Axes:
     """Who paid whom: the result of each group and house account, in USD, and their sum."""
     ax = _axes(ax, "who_paid")
     results = {name: float(value) for name, value in run.summary["pnl_usd"].items()}
-    ranked = sorted(results.items(), key=lambda item: item[1])
     houses = house_names(run)
+    # A house that neither gained nor lost takes no part.
+    ranked = sorted(
+        ((n, v) for n, v in results.items() if n not in houses or abs(v) >= 0.005), key=lambda item: item[1]
+    )
     values = [value for _, value in ranked]
     places = np.arange(len(ranked) + 1)[::-1]
     largest = max((abs(value) for value in values), default=0.0) or 1.0
-    total = sum(round(value * 1e6) for value in values) / 1e6
+    total = sum(round(value * 1e6) for value in results.values()) / 1e6
     for value, place in zip(values, places):
         ax.barh(place, value, color=BLUE if value > 0 else VERMILLION, hatch="" if value > 0 else "////", edgecolor="white", linewidth=0, height=0.72)  # fmt: skip
         at = value + (0.012 * largest if value >= 0 else -0.012 * largest)
@@ -831,10 +883,11 @@ HIGH = ("up to 15x", "up to 20x", "above 20x")
 
 
 def leverage_title(run: Run) -> str:
-    """How much was held above 10x when the stock closed."""
-    sleep = sleep_of(run)
+    """How much was held above 10x when the stock closed, or a given move began."""
+    sleep, shock = sleep_of(run), shock_of(run)
     frame = of_ticker(run, "leverage")
     at_us = run.scenario.measure_from_us if sleep is None else previous_regular_close(sleep.since_us)
+    at_us = at_us if shock is None else shock.from_us
     past = frame[frame["us"] <= at_us]
     past = past if len(past) else frame
     if past.empty:
@@ -842,6 +895,7 @@ def leverage_title(run: Run) -> str:
     now = past[past["us"] == past["us"].iloc[-1]]
     total, high = float(now["long_usd"].sum()), float(now.loc[now["bucket"].isin(HIGH), "long_usd"].sum())
     when = "In the beginning" if sleep is None else f"At {sleep.close_name}"
+    when = when if shock is None else "Before the given move"
     if total == 0:
         return f"{when} nobody held a position"
     return f"{when} {100 * high / total:.1f} % of {dollars(total)} of open interest was held at more than 10x"
@@ -870,6 +924,12 @@ def liquidation_map(run: Run, ax: Axes | None = None, bins: int = 48) -> Axes:
     levels = [] if sleep is None else [(sleep.close_usd, sleep.close_name), (sleep.price_usd, "first price")]
     if sleep is not None and run.summary["gap"]["stock_pct"] is not None and sleep.close_usd is not None:
         levels.append((sleep.close_usd * (1 + run.summary["gap"]["stock_pct"] / 100), "stock at the open"))
+    shock = shock_of(run)
+    if shock is not None:
+        before = bars[bars["us"] <= shock.from_us]
+        after = bars[(bars["us"] >= shock.to_us) & bars["stock_visible"].astype(bool)]
+        levels = [(float(before["mark_usd"].iloc[-1]), "mark before the move")] if len(before) else []
+        levels += [(float(after["stock_usd"].iloc[0]), "first stock price after it")] if len(after) else []
     labels: list[tuple[float, str]] = []
     for level, name in sorted((level, name) for level, name in levels if level is not None):
         ax.axhline(level, color=BLACK, linewidth=0.9, linestyle=(0, (3, 2)))
@@ -965,6 +1025,7 @@ def flows(run: Run, ax: Axes | None = None) -> Axes:
         ax.set_axis_off()
         _title(ax, "Nobody paid anything")
         return ax
+    frame = frame[(frame[kinds].abs() >= 0.005).any(axis=1)]
     table = frame[kinds].to_numpy(float)
     largest = max(1.0, float(np.abs(table).max(initial=0)))
     norm = SymLogNorm(linthresh=largest / 1e4, vmin=-largest, vmax=largest)
@@ -1114,8 +1175,11 @@ def controls(run: Run, ax: Axes | None = None, control: str | None = None) -> Ax
             parse_math=False,
         )
     ax.axvline(0, color=BLACK, linewidth=1)
-    reach = 1.0 + max((abs(row.relative_pct) for row in rows), default=0.0)
-    ax.set_xlim(-1.1 * reach - 45, 1.1 * reach + 45)
+    # Room for the words beside the longest bar on either side.
+    reach = max(10.0, *(abs(row.relative_pct) for row in rows)) if rows else 10.0
+    ax.set_xlim(-2.5 * reach, 2.5 * reach)
+    steps = [-100, -75, -50, -25, 0, 25, 50, 75, 100] if reach > 30 else [-30, -20, -10, 0, 10, 20, 30]
+    ax.set_xticks([step for step in steps if abs(step) <= 1.2 * reach])
     ax.set_yticks(places, [row.name for row in rows])
     ax.set_xlabel(f"this run less '{control}', % of the larger of the two (one seed: no interval)")
     _plain_axes(ax)

@@ -2,7 +2,7 @@
 
     positions = "book.csv"                                        # joins the synthetic accounts
     positions = { file = "book.csv", replaces = true }            # takes the place of the leveraged retail
-    positions = { file = "book.csv", at = "2026-03-06 16:00" }    # New York time; else the close the run is about
+    positions = { file = "book.csv", at = "2026-03-06 16:00" }    # New York time; else just before what the run is about
 
 The file has a heading and a row a position: ``account, ticker, side, size, entry price, collateral`` and, where one
 likes, ``group``. Sides are long and short, sizes shares, prices dollars a share, collateral dollars, added up over the
@@ -245,9 +245,9 @@ class _Book:
         try:
             value = Fraction(text.replace("$", "").replace(",", ""))
         except (ValueError, ZeroDivisionError):
-            raise Mistake(at, column, text, "is a number like 402.10") from None
+            raise Mistake(at, column, text, f"'{text}' is not a number like 402.10") from None
         if value < 0 or (value == 0 and not zero) or value > 10**12:
-            raise Mistake(at, column, text, "is a number from zero on" if zero else "is a number above zero")
+            raise Mistake(at, column, text, f"'{text}' is not a number {'from zero on' if zero else 'above zero'}")
         return value
 
     def ticker(self, word: str, at: str) -> int:

@@ -26,6 +26,7 @@ from offhours.experiments.figures import (
     percent,
     render,
     share_of,
+    shock_of,
     sleep_of,
     soon_after,
     who_paid_title,
@@ -54,7 +55,7 @@ PLACED = {
 """The pictures that stand beside the numbers of a section."""
 
 CAPTIONS = {
-    "strip": "Above: prices, the stock's line broken while nobody can see one. Middle: positions the venue closed by force, "
+    "strip": "Above: prices, the stock's line broken while nobody can see one (asleep, or halted). Middle: positions the venue closed by force, "
     "each minute, by stage. Below: open interest by the leverage of the accounts that are long.",
     "who_paid": "Houses belong to no trader. The stock market is where makers hedge while New York trades ('broker' in the tables); "
     "the backstop is the venue's account of last resort; nobody holds what no one could pay.",
@@ -103,6 +104,7 @@ img{width:100%;height:auto;display:block;margin:.8rem 0 .2rem}
 h1,h2,p,code{overflow-wrap:anywhere}details{margin:.5rem 0}summary{cursor:pointer}table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0;min-width:50%}
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #ddd;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{background:#f2f2f2;padding:.1rem .3rem}
+tr.more td{color:#555;font-size:.95em}tr.more td:first-child{padding-left:1rem}
 @media print{body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}img,tr{break-inside:avoid}.wide{overflow:visible}}
 """
 
@@ -153,13 +155,6 @@ def page(run: Run, drawn: Mapping[str, bytes] | None = None) -> str:
     )
 
 
-PAYERS = {
-    "auto-deleverage": "by winners who were closed at a worse price than the mark",
-    "socialised": "by all who had a profit in the ticker, in proportion",
-}
-"""What it means that somebody paid who is no fund."""
-
-
 def answer(run: Run) -> list[str]:
     """The run in a few sentences, computed from its summary and tables."""
     s = run.summary
@@ -169,8 +164,8 @@ def answer(run: Run) -> list[str]:
     elif first is not None and sleep is not None and sleep.change_pct is not None and s["gap"]["stock_pct"] is not None:
         what = (
             f"{s['headline']}'s stock had no price for {sleep.hours:.0f} hours; its first one, ${sleep.price_usd:,.2f}, was "
-            f"{sleep.change_pct:+.1f} % from {sleep.close_name}, and at the opening bell it stood "
-            f"{s['gap']['stock_pct']:+.1f} % from {sleep.close_name}, the perp {s['gap']['perp_open_gap_pct']:+.1f} %."
+            f"{percent(sleep.change_pct)} from {sleep.close_name}, and at the opening bell it stood "
+            f"{percent(s['gap']['stock_pct'])} from {sleep.close_name}, the perp {percent(s['gap']['perp_open_gap_pct'])}."
         )
     else:
         what = f"{s['headline']} traded through the measured time without a closed week-end."
@@ -183,11 +178,11 @@ def answer(run: Run) -> list[str]:
     if own["count"] == 0:
         who = "Nobody was liquidated"
     elif soon is not None and sleep is not None and move is None:
-        number, total = soon_after(run, sleep)
+        number, total = soon_after(run, sleep.until_us)
         within = "within 90 seconds of the stock's first price"
         who += f"; {share_of(number, total)} of their number and {100 * soon:.0f} % of the dollars {within}"
     who += "."
-    paid = [f"the {name} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
+    paid = [f"{PAYERS.get(name, (name, ''))[0]} {dollars(value)}" for name, value in s["paid_by_usd"].items() if value]
     missing = s["shortfall_usd"]
     if missing == 0:
         whole = "Nothing was missing: every position left its owner with money to spare"
@@ -219,7 +214,8 @@ def _table(head: Cells, rows: Iterable[Cells], numeric: Iterable[int] = ()) -> s
 
     def row(cells: Cells, tag: str) -> str:
         marked = (f"<{tag}{' class=n' if i in right else ''}>{escape(str(c))}</{tag}>" for i, c in enumerate(cells))
-        return f"<tr>{''.join(marked)}</tr>"
+        # Two blanks before a row's name: it says more of the row above.
+        return f"<tr{' class=more' if str(cells[0]).startswith('  ') else ''}>{''.join(marked)}</tr>"
 
     body = "".join(row(cells, "td") for cells in rows)
     return f'<div class="wide"><table>{row(head, "th") if head else ""}{body}</table></div>' if body else ""
@@ -263,11 +259,11 @@ def _deleveraged(adl: dict[str, Any] | None) -> tuple[str, str, str]:
 
 
 def _bp(value: float | None) -> str:
-    return "none" if value is None else f"{value:+.3f} bp an hour"
+    return "none" if value is None else f"{value:+.3f} bp an hour".replace("-", "−")
 
 
 def _numbers(run: Run) -> str:
-    from offhours.experiments.run import window_of
+    from offhours.experiments.run import news_of
 
     s = run.summary
     rates, alone, own, sleep = s["funding"], s["gap_alone"], s["liquidations"], sleep_of(run)
@@ -293,12 +289,22 @@ def _numbers(run: Run) -> str:
         ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
         *(
-            (f"paid by {name}", dollars(value), PAYERS.get(name, "out of its own capital"))
+            (f"paid by {PAYERS[name][0]}", dollars(value), PAYERS[name][1])
             for name, value in s["paid_by_usd"].items()
             if value is not None
         ),
         ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid: the shortfall less what was paid, exactly"),
-        ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
+        *(
+            [
+                (
+                    "takeover result",
+                    dollars(s["takeover_pnl_usd"]),
+                    "what the backstop made or lost on positions it took over",
+                )
+            ]
+            if s["paid_by_usd"].get("backstop") is not None
+            else []
+        ),
         _deleveraged(s["adl"]),
         (
             "funding, mean",
@@ -309,7 +315,7 @@ def _numbers(run: Run) -> str:
     if rates["mean_bp"] is not None:
         rows += [
             ("funding, spread", f"{rates['std_bp']:.3f} bp an hour", "standard deviation"),
-            ("funding, a year", f"{rates['annual_pct']:+.1f} %", "the mean, kept up for a year"),
+            ("funding, a year", percent(rates["annual_pct"]), "the mean, kept up for a year"),
             (
                 "funding at its cap",
                 f"{round(rates['share_at_cap'] * rates['intervals'])} of {rates['intervals']} intervals",
@@ -317,12 +323,17 @@ def _numbers(run: Run) -> str:
             ),
         ]
     if alone is not None:
-        window = window_of(run.scenario)
-        close = "the close" if window is None else close_name(window[0])
+        news, shock = news_of(run.scenario), shock_of(run)
+        close = "the close" if news is None else close_name(news[0])
         why = f"open positions at {close}, moved by the gap without any impact of their own"
+        if shock is not None:
+            why = (
+                "open positions before the given move, moved at once to where it ended, without any impact of their own"
+            )
+        what = "gap" if shock is None else "move"
         rows += [
-            ("the gap alone would liquidate", dollars(alone["liquidated_usd"]), why),
-            ("the gap alone would bankrupt", dollars(alone["bankrupt_usd"]), "the same"),
+            (f"the {what} alone would liquidate", dollars(alone["liquidated_usd"]), why),
+            (f"the {what} alone would bankrupt", dollars(alone["bankrupt_usd"]), "the same"),
         ]
     rows.append(("money made or lost", f"{s['conservation_error']} micro-units", "over all accounts and assets: 0"))
     return _table(("", "", "what it means"), rows, numeric=(1,))
@@ -396,19 +407,29 @@ def _controls(run: Run) -> str:
         "<p>One seed gives differences without an interval: they do not say how far luck alone would carry them. "
         f"<code>offhours compare {escape(_called(run))} --vary control={escape(names)} --seeds 8</code> gives intervals.</p>"
     )
+    columns: dict[str, dict[str, Paired]] = {}
     for control, own in run.summary["controls"].items():
         if own["outcome"] != "complete":
             body += f'<p class="note">{escape(control)}: {escape(str(own["outcome"]))}.</p>'
-        if "funding" not in own:
-            continue
-        rows = [(p.name, p.text(p.own), p.text(p.other), _difference(p)) for p in paired(run.summary, control)]
-        body += _table((control, "this run", "control", "difference"), rows, numeric=(1, 2, 3))
-    return body
+        if "funding" in own:
+            columns[control] = {p.name: p for p in paired(run.summary, control)}
+    names_of = list(dict.fromkeys(name for rows in columns.values() for name in rows))
+    table: list[Cells] = []
+    for name in names_of:
+        known = {control: rows[name] for control, rows in columns.items() if name in rows}
+        first = next(iter(known.values()))
+        values = [known[control].text(known[control].other) if control in known else "none" for control in columns]
+        apart = [_difference(known[control]) if control in known else "" for control in columns]
+        table += [(name, first.text(first.own), *values), ("  this run less the control", "", *apart)]
+    head = ("", "this run", *columns)
+    return body + _table(head, table, numeric=range(1, len(head)))
 
 
 def _difference(row: Paired) -> str:
     """This run's number less the control's; percentages differ by points."""
-    return row.text(row.own - row.other).replace(" %", " points")
+    apart = row.own - row.other
+    text = row.text(apart).replace(" %", " points")
+    return "the same" if row.own == row.other else text if apart <= 0 or text.startswith("+") else f"+{text}"
 
 
 def _called(run: Run) -> str:
@@ -423,6 +444,15 @@ def _differences(run: Run) -> str:
         return "<p>Nothing.</p>"
     return _table(("knob", "ticker", "the venue's", "here"), rows)
 
+
+PAYERS = {
+    "backstop": ("the backstop", "out of its own capital"),
+    "pool": ("the pool", "out of its own capital"),
+    "insurance fund": ("the insurance fund", "out of its own capital"),
+    "auto-deleverage": ("winners by ADL", "those whose positions were closed at a price worse than the mark"),
+    "socialised": ("all in profit", "what no candidate of ADL could take, shared among those with a profit"),
+}
+"""Whoever pays a shortfall: in a sentence, and where the money comes from."""
 
 KINDS = {
     "rule": "from a document of the venue",

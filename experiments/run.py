@@ -338,7 +338,9 @@ class Measured:
     tape_sha256: str
     window: tuple[int, int] | None
     """Close and open of the closed window that the run is about."""
-    at_close: Ledger | None
+    news: tuple[int, int] | None
+    """From when to when the news comes: the window, or moves given in its place."""
+    before_news: Ledger | None
     tiers: Array
     forms: Array
     no_maker_us: int
@@ -355,6 +357,14 @@ def window_of(scenario: Scenario) -> tuple[int, int] | None:
     given = {g.from_us for g in scenario.gaps if g.ticker == scenario.headline} or {g.from_us for g in scenario.gaps}
     choice = [w for w in windows if w.close_us in given] or [w for w in windows if w.kind != gap.WEEKDAY_NIGHT] or windows  # fmt: skip
     return (choice[0].close_us, choice[0].open_us) if choice else None
+
+
+def news_of(scenario: Scenario) -> tuple[int, int] | None:
+    """From when to when the news comes that a run is about: moves given to the headline where no gap of it is given, else its closed window."""
+    moves = [move for move in scenario.moves if move.ticker == scenario.headline and move.from_us >= scenario.measure_from_us]  # fmt: skip
+    if moves and not any(given.ticker == scenario.headline for given in scenario.gaps):
+        return min(move.from_us for move in moves), max(move.to_us for move in moves)
+    return window_of(scenario)
 
 
 def measure(
@@ -385,7 +395,7 @@ def measure(
         if eye is not None:
             eye.begin(simulation)
         before, counts_before = ledger(simulation.memory), Counts.of(simulation)
-        window, at_close, finished = window_of(scenario), None, True
+        window, news, before_news, finished = window_of(scenario), news_of(scenario), None, True
         no_maker_us = 0
 
         def seen(stage: Stage) -> None:
@@ -396,14 +406,17 @@ def measure(
                 overall = Stage(stage.doing, stage.now_us, scenario.measure_from_us, scenario.end_us, stage.events)
                 progress(overall)
 
-        if scenario.positions is not None:
-            at_us = scenario.positions.at_us or (scenario.measure_from_us if window is None else window[0])
-            finished = _advance(simulation, at_us, watch, seen, "running", eye)
-            if finished:
-                hand_in(simulation, [group.name for group in scenario.groups], scenario.positions)
-        if window is not None and finished:
-            finished = _advance(simulation, window[0], watch, seen, "running", eye)
-            at_close = ledger(simulation.memory) if finished else None
+        handed = scenario.positions
+        hands_in_us = (news[0] if news is not None else scenario.measure_from_us) if handed is None or not handed.at_us else handed.at_us  # fmt: skip
+        stops = [] if news is None else [(news[0], "news")]
+        if handed is not None:
+            stops.append((hands_in_us, "book"))
+        for at_us, what in sorted(stops):
+            finished = finished and _advance(simulation, at_us, watch, seen, "running", eye)
+            if finished and what == "book" and handed is not None:
+                hand_in(simulation, [group.name for group in scenario.groups], handed)
+            elif finished and what == "news":
+                before_news = ledger(simulation.memory)
         finished = finished and _advance(simulation, scenario.end_us, watch, seen, "running", eye)
     memory = simulation.memory
     return Measured(
@@ -417,7 +430,8 @@ def measure(
         {name: simulation.tape.rows(accessor) for name, accessor in RECORDED.items()},
         simulation.tape.digest(),
         window,
-        at_close,
+        news,
+        before_news,
         memory[margin.tiers].copy(),
         scenario.rules[margin.margin_rules]["form"].copy(),
         no_maker_us,

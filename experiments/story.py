@@ -256,6 +256,54 @@ def _watched(run: Run, account: int, progress: Progress | None, cached: bool) ->
     return watcher
 
 
+@dataclass
+class Giver:
+    """Gives one account dollars at an instant."""
+
+    account: int
+    at_us: int
+    uusd: int
+
+    def begin(self, simulation: Simulation) -> None:
+        """The measured time begins."""
+        self.look(simulation)
+
+    def next_us(self, now_us: int) -> int:
+        """The instant of the gift, then never again."""
+        return self.at_us if now_us < self.at_us else now_us + 24 * clock.HOUR_US
+
+    def look(self, simulation: Simulation) -> None:
+        """Give, if it is time."""
+        if simulation.now_us == self.at_us:
+            simulation.endow(self.account, accounts.USD, self.uusd)
+
+
+def tried(story: Story, number: int, progress: Progress | None = None, cached: bool = True) -> str:
+    """What became of an account that had had the dollars that its liquidation says were missing: the run again, with them.
+
+    They come a second before its case opened. Its own acts may differ from then on, and so may everybody's.
+    """
+    from offhours.experiments.run import measure
+
+    saved, case = story.survivals[number], story.cases[number]
+    if saved is None or saved.more_uusd == 0:
+        return ""
+    from_us = int(case["time_us"]) - clock.SECOND_US
+    giver = Giver(story.account, from_us, saved.more_uusd)
+    made = measure(story.run.scenario, story.run.seed, progress, log_trades=False, cached=cached, eye=giver)
+    if made is None or made.interrupted:
+        raise KeyboardInterrupt
+    events = made.tables["liquidations"]
+    later = events[(events["account"] == story.account) & (events["time_us"] >= case["time_us"])]
+    given = f"Run again with ${saved.more_uusd / 1e6:,.2f} more from {clock_text(from_us)} on, it"
+    if len(later) == 0:
+        return f"{given} was not liquidated until the run's end."
+    first_us = int(later["time_us"][0])
+    if first_us - int(case["end_us"]) <= NEAR_US:
+        return f"{given} was liquidated all the same on {clock_text(first_us)}."
+    return f"{given} came through {clock_text(int(case['time_us']))} and was liquidated on {clock_text(first_us)}."
+
+
 def _spans(times: Array) -> Array:
     """Instants as spans around them, those that touch put together."""
     found: list[list[int]] = []

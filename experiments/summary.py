@@ -224,9 +224,9 @@ def _basis(bars: Any, tick_usd: float) -> dict[str, Any]:
 
 
 def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | None]:
-    """What was missing beside the open interest at the close, and how far the worth of the venue's funds together fell."""
+    """What was missing beside the open interest before the news, and how far the worth of the venue's funds together fell."""
     bars = measured.tables["bars"]
-    at_us = measured.window[0] if measured.window else measured.scenario.measure_from_us
+    at_us = _before_us(measured)
     interest = 0.0
     for number, unit_uusd in enumerate(measured.after.unit_uusd):
         own = bars[(bars["ticker"] == number) & (bars["time_us"] <= at_us)][-1:]
@@ -360,22 +360,26 @@ def _news(first: Mapping[str, Any] | None, scenario: Any, bars: Any, tick_usd: f
 
 
 def _gap_alone(measured: Measured) -> dict[str, float] | None:
-    """The gap without impact and early repricing; None where the run saw no whole closed window."""
-    if measured.window is None or measured.at_close is None:
+    """The news without impact and early repricing: a gap, or a given move; None where the run saw no whole one."""
+    if measured.news is None or measured.before_news is None:
         return None
     bars = measured.tables["bars"]
     tickers = range(len(measured.scenario.tickers))
-    changes = [gaps.over_window(bars, ticker, *measured.window)["stock_pct"] for ticker in tickers]
+    changes = [gaps.over_window(bars, ticker, *measured.news)["stock_pct"] for ticker in tickers]
     if None in changes:
         return None
     returns = np.array(changes, dtype=float) / 100.0
-    return gaps.gap_alone(measured.at_close, returns, measured.tiers, measured.forms)
+    return gaps.gap_alone(measured.before_news, returns, measured.tiers, measured.forms)
+
+
+def _before_us(measured: Measured) -> int:
+    """The instant before what the run is about: a close, or a given move; else the beginning."""
+    return measured.news[0] if measured.news else measured.scenario.measure_from_us
 
 
 def _by_leverage(measured: Measured) -> dict[str, float]:
-    """Open interest by leverage at the close, or at the beginning where there is none."""
-    at_us = measured.window[0] if measured.window else measured.scenario.measure_from_us
-    return solvency.interest_by_leverage(measured.tables["leverage"], at_us, LEVERAGES)
+    """Open interest by leverage before the news, or at the beginning where there is none."""
+    return solvency.interest_by_leverage(measured.tables["leverage"], _before_us(measured), LEVERAGES)
 
 
 def _after_first_price(measured: Measured, headline: int) -> float | None:

@@ -62,6 +62,11 @@ class Bill:
         return sum(self.parts.values())
 
     @property
+    def others(self) -> float:
+        """What others than the liquidated accounts bear: the shortfall, and what takers lost on what they took."""
+        return sum(value for name, value in self.parts.items() if name != OWN)
+
+    @property
     def shortfall(self) -> float:
         """What was missing in liquidated accounts: paid by others, or by nobody."""
         return sum(value for name, value in self.parts.items() if name != OWN and name not in LATER)
@@ -121,7 +126,7 @@ class Rulebook:
 
     @property
     def hit(self) -> str:
-        """In how many runs somebody else paid, in words."""
+        """In how many runs something was missing, in words."""
         bills = self.bills
         return counted(sum(b.shortfall >= CENT for b in bills), len(bills)) if bills else "no run came to its end"
 
@@ -287,9 +292,9 @@ def worst(values: Sequence[float]) -> tuple[float, int]:
 
 
 def worst_bills(bills: Sequence[Bill]) -> list[Bill]:
-    """The bills of the worst 1 % of runs by shortfall; among equals, by all that was paid."""
-    ordered = sorted(bills, key=lambda b: (b.shortfall, b.total), reverse=True)
-    return ordered[: worst([b.shortfall for b in bills])[1]]
+    """The bills of the worst 1 % of runs by what others bear; among equals, by all that was lost."""
+    ordered = sorted(bills, key=lambda b: (b.others, b.total), reverse=True)
+    return ordered[: worst([b.others for b in bills])[1]]
 
 
 def worst_of(n: int) -> str:

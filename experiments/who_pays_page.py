@@ -75,32 +75,35 @@ def _mean(book: Rulebook, name: str) -> float:
 
 
 def title(found: SideBySide) -> str:
-    """The finding: where the shortfall is largest and least, and who pays most of the largest."""
+    """The finding: where others than the liquidated accounts bear most and least, and who bears most of the most."""
     known = [book for book in found.books if book.bills]
     if len(known) < 2:
         return "Who pays: fewer than two have a run, so nothing can be compared"
-    cost = {book.label: book.mean(lambda own: own.shortfall) for book in known}
+    cost = {book.label: book.mean(lambda own: own.others) for book in known}
     most, least = max(known, key=lambda b: cost[b.label]), min(known, key=lambda b: cost[b.label])
     if cost[most.label] < CENT:
         what = "policies" if found.policies else "rulebooks"
-        return f"No shortfall under {len(cost)} {what}: the margin of the liquidated accounts pays all of it"
-    payers = [name for name in most.payers if name != OWN and name not in LATER]
-    payer = max(payers, key=lambda name: _mean(most, name))
+        return f"Under {len(cost)} {what} the margin of the liquidated accounts pays all: others pay and lose nothing"
+    payer = max((name for name in most.payers if name != OWN), key=lambda name: _mean(most, name))
     share = _mean(most, payer) / cost[most.label]
-    whom = f", {'all' if share > 0.995 else f'{100 * share:.0f} %'} of it paid by {_the(payer)}"
-    if payer == NOBODY:
-        whom = f", {'all' if share > 0.995 else f'{100 * share:.0f} %'} of it paid by nobody"
-    own = f"{most.label} leaves others {dollars(cost[most.label])} per $1M of open interest to pay{whom}"
-    return f"{own}; {least.label} {'nothing' if cost[least.label] < CENT else dollars(cost[least.label])}{_within_chance(found, most, least)}"
+    whom = f"{'all' if share > 0.995 else f'{100 * share:.0f} %'} of it {_BORNE.get(payer, f'paid by the {payer}')}"
+    rest = "nothing" if cost[least.label] < CENT else dollars(cost[least.label])
+    return f"{most.label} costs others {dollars(cost[most.label])} per $1M of open interest, {whom}; {least.label} {rest}{_within_chance(most, least)}"
 
 
-def _the(payer: str) -> str:
-    return payer if payer in ("winners by ADL", "socialised") else f"the {payer}"
+_BORNE = {
+    PROVIDERS: "lost by providers on what they took",
+    VAULT_LATER: "lost by the vault on what it took",
+    "winners by ADL": "paid by winners by ADL",
+    "socialised": "shared among all in profit",
+    NOBODY: "paid by nobody",
+}
+"""How a payer bears his part, where that is not `paid by the ...`."""
 
 
-def _within_chance(found: SideBySide, most: Rulebook, least: Rulebook) -> str:
+def _within_chance(most: Rulebook, least: Rulebook) -> str:
     """A remark where the runs do not tell the two apart."""
-    one, other = ({own.seed: own.shortfall for own in book.bills} for book in (most, least))
+    one, other = ({own.seed: own.others for own in book.bills} for book in (most, least))
     around = interval_of_mean([one[seed] - other[seed] for seed in one.keys() & other.keys()])
     if around is None:
         return " (one seed)"
@@ -192,7 +195,7 @@ def lines(found: SideBySide) -> list[str]:
     text = [found.question, title(found), ""]
     for book in found.books:
         bills = book.bills
-        said = f"{book.label}: sourced {book.sourced}, assumed {book.assumed}; others paid in {book.hit}"
+        said = f"{book.label}: sourced {book.sourced}, assumed {book.assumed}; a shortfall in {book.hit}"
         text.append(said)
         if bills:
             shown = [(name, _mean(book, name)) for name in book.payers]
@@ -326,7 +329,7 @@ def _axis_label(found: SideBySide) -> str:
         return "USD per $1M of open interest at the close; one seed, so no whisker"
     return (
         f"USD per $1M of open interest at the close. Bar: mean of {have} seeds; whisker: 95 % interval of its total; "
-        f"thin bar: {worst_of(have)} by shortfall"
+        f"thin bar: {worst_of(have)} for others"
     )
 
 
@@ -370,11 +373,12 @@ def _bill_table(found: SideBySide) -> str:
         body += _row(name, cells)
     body += _row("in all", [_with_interval([own.total for own in book.bills]) for book in found.books])
     body += _row("of it shortfall", [_with_interval([own.shortfall for own in book.bills]) for book in found.books])
+    body += _row("borne by others", [_with_interval([own.others for own in book.bills]) for book in found.books])
     if len(found.seeds) > 1:
-        text = [f"{dollars(sum(own.shortfall for own in bad) / len(bad))}" if (bad := worst_bills(book.bills) if book.bills else []) else "no run" for book in found.books]  # fmt: skip
+        text = [f"{dollars(sum(own.others for own in bad) / len(bad))}" if (bad := worst_bills(book.bills) if book.bills else []) else "no run" for book in found.books]  # fmt: skip
         many = max((len(book.bills) for book in found.books), default=0)
-        body += _row(f"shortfall, {worst_of(many)}", text)
-    body += _row("runs in which others paid", [escape(book.hit) for book in found.books])
+        body += _row(f"borne by others, {worst_of(many)}", text)
+    body += _row("runs with a shortfall", [escape(book.hit) for book in found.books])
     body += _row("values of the rulebook", [f"{book.sourced} sourced, {book.assumed} assumed" for book in found.books])
     return _table(found, body)
 

@@ -18,7 +18,7 @@ index, through the token book; or the mark's distance from the index, through th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -292,7 +292,8 @@ def dominoes(after_us: Array, moved_pct: Array, calm_pct: Array) -> dict[str, fl
     """What news and what liquidations had done to the mark when it was furthest from where it stood before.
 
     Instants are told from the news; both paths in percent of the price before it: as it was, and on the same luck
-    without liquidations. What was given back is told at the end of what was watched. None below two minutes of it.
+    without liquidations. What was given back is told at the end of what was watched; where both were furthest apart is told, too.
+    None below two minutes of it.
     """
     inside = (after_us >= 0) & (after_us <= DOMINOES_US)
     if inside.sum() < 2:
@@ -300,20 +301,61 @@ def dominoes(after_us: Array, moved_pct: Array, calm_pct: Array) -> dict[str, fl
     after, moved, calm = after_us[inside], moved_pct[inside], calm_pct[inside]
     apart, furthest = moved - calm, int(np.argmax(np.abs(moved)))
     way = 1.0 if apart[furthest] >= 0 else -1.0
+    widest = int(np.argmax(np.abs(apart)))
     return {
         "news_pct": float(calm[furthest]),
         "liquidations_pct": float(apart[furthest]),
         "after_minutes": float(after[furthest] / clock.MINUTE_US),
         "gave_back_pct": float(way * (apart[furthest] - apart[-1])),
         "gave_back_hours": float((after[-1] - after[furthest]) / clock.HOUR_US),
+        "most_apart_pct": float(apart[widest]),
+        "most_apart_minutes": float(after[widest] / clock.MINUTE_US),
     }
 
 
 # The cascade as a graph ----------------------------------------------------------------------------------------------
 
 
-def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60, wave: int | None = None) -> networkx.DiGraph:
-    """Who was forced by whose price impact: the largest cases (of one wave), and an edge from each that forced another.
+def pushed(cases: Array, acts: Array, forcing: Forcing, wave: int, most: int = 40) -> list[int]:
+    """The cases of a wave that others forced most, by dollars, and those whose forced trades did most of it; half and half.
+
+    Where fewer were forced, the largest others fill the places.
+    """
+    inside = np.flatnonzero(forcing.wave == wave)
+    weight = forcing.forced * cases["value_uusd"]
+    chosen = [int(n) for n in inside[np.argsort(-weight[inside], kind="stable")] if weight[n] > 0][: most // 2]
+    did: dict[int, float] = {}
+    for number in chosen:
+        for pusher, share in _pushers(cases, acts, forcing, number).items():
+            did[pusher] = did.get(pusher, 0.0) + share * float(weight[number])
+    others = sorted((n for n in did if n not in chosen), key=lambda n: -did[n])
+    others += [int(n) for n in inside[np.argsort(-cases["value_uusd"][inside], kind="stable")]]
+    return sorted(list(dict.fromkeys((*chosen, *others)))[:most])
+
+
+def _pushers(cases: Array, acts: Array, forcing: Forcing, number: int) -> dict[int, float]:
+    """The cases whose forced trades came before a forced one in its wave, with their share of those dollars (rule 1)."""
+    case, wave = cases[number], int(forcing.wave[number])
+    same = (acts["ticker"] == case["ticker"]) & (np.sign(acts["lots"]) == case["side"]) & (acts["time_us"] < case["time_us"])  # fmt: skip
+    rows = np.flatnonzero(same & (acts["account"] != case["account"]) & (wave_numbers(acts["time_us"]) == wave))
+    value = np.abs(acts["value_uusd"][rows]).astype(float)
+    found: dict[int, float] = {}
+    for row, part in zip(rows, value / max(1.0, float(value.sum()))):
+        own = np.flatnonzero((cases["account"] == acts["account"][row]) & (cases["time_us"] <= acts["time_us"][row]))
+        if len(own):
+            found[int(own[-1])] = found.get(int(own[-1]), 0.0) + float(part)
+    return found
+
+
+def graph(
+    cases: Array,
+    acts: Array,
+    forcing: Forcing,
+    most: int = 60,
+    wave: int | None = None,
+    of: Sequence[int] | None = None,
+) -> networkx.DiGraph:
+    """Who was forced by whose price impact: the largest cases (of one wave), or those given, and an edge from each that forced another.
 
     A node is a case's number, with its row's fields and `forced`; an edge has `share`, the forcing case's part in the dollars
     that came before. Parts of cases that are not drawn are left out, so that shares into a node sum to at most one.
@@ -321,7 +363,7 @@ def graph(cases: Array, acts: Array, forcing: Forcing, most: int = 60, wave: int
     import networkx
 
     order = np.argsort(-cases["value_uusd"], kind="stable")
-    largest = np.sort((order if wave is None else order[forcing.wave[order] == wave])[:most])
+    largest = np.sort((order if wave is None else order[forcing.wave[order] == wave])[:most] if of is None else np.array(of))  # fmt: skip
     found = networkx.DiGraph()
     accounts: dict[int, list[int]] = {}
     for number in largest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -200,12 +201,34 @@ def test_titles_are_findings(name: str) -> None:
     assert title_of(by_hand(), name) == TITLES[name]
 
 
+def moved() -> Any:
+    """The same tables, told as a move of -15 % that is given on Friday from 15:40 to 15:50 in place of the gap."""
+    from offhours.experiments.scenario import Move
+
+    own = replace(tiny(), gaps=(), moves=(Move("TSLAx", CLOSE - 20 * MINUTE_US, CLOSE - 10 * MINUTE_US, -150_000_000),))
+    return by_hand(own)
+
+
+def test_a_given_move_is_what_its_run_is_about() -> None:
+    run = moved()
+    shock = figures.shock_of(run)
+    assert shock is not None
+    assert (shock.minutes, round(shock.change_pct, 9)) == (10.0, -15.0)
+    assert figures.shock_of(by_hand()) is None
+    assert figures.strip_title(run).startswith("A given fall of 15 % within 10 minutes; ")
+    assert figures.leverage_title(run).startswith("Before the given move ")
+    assert figures.strip_span(run)[1] <= CLOSE + 4 * HOUR_US
+    written = [text.get_text() for text in render(run, "strip").findobj(Text)]
+    assert any(text.startswith("given move of −15.0 %, 15:40 to 15:50") for text in written)
+    assert not any("no stock price for" in text for text in written)
+
+
 def test_the_ninety_seconds_end_with_the_ninetieth() -> None:
     """Liquidations of the warm-up and shortfalls do not count."""
     run = by_hand()
     sleep = figures.sleep_of(run)
     assert sleep is not None
-    assert figures.soon_after(run, sleep) == (2, 4)
+    assert figures.soon_after(run, sleep.until_us) == (2, 4)
     assert (sleep.hours, sleep.price_usd, sleep.close_usd, sleep.close_name) == (55.0, 380.0, 400.0, "Friday's close")
     assert sleep.change_pct == pytest.approx(-5.0)
 

@@ -293,6 +293,16 @@ def minutes(marks: list[int], stock: list[float], visible: list[int]) -> Any:
     return rows
 
 
+def test_a_mark_is_wrong_while_one_can_see_that_it_is() -> None:
+    """Of six minutes with a price three are more than 0.25 % off, at most 5 %; the two before it do not count."""
+    rows = minutes([1100, 1100, 950, 950, 1000, 1003, 1002, 998], [10.0] * 8, [0, 0] + [1] * 6)
+    found = gaps.mark_wrong(rows, 0, 0.01)
+    assert (found["mark_wrong_minutes"], found["mark_seen_minutes"]) == (3.0, 6.0)
+    assert found["mark_furthest_pct"] == pytest.approx(5.0)
+    blind = gaps.mark_wrong(rows[:2], 0, 0.01)
+    assert blind == {"mark_wrong_minutes": None, "mark_seen_minutes": 0.0, "mark_furthest_pct": None}
+
+
 def test_mark_and_stock_agree_when_they_stay_near_for_five_minutes() -> None:
     """Near at minute 1 for one minute only; from minute 4 on for good, two minutes after the first price."""
     marks = [1000, 1000, 950, 950, 1001, 1002, 1000, 1000, 999]
@@ -437,12 +447,12 @@ def test_cases_without_their_table_begin_with_an_account_s_first_trade() -> None
 
 
 def test_news_and_dominoes() -> None:
-    """Furthest at minute 2: -10, of which -8 is news; four minutes later only 0.5 of the 2 are left."""
+    """Furthest at minute 2: -10, of which -8 is news; four minutes later only 0.5 of the 2 are left. Apart by 3 at minute 1."""
     after_us = np.array([-1, 0, 1, 2, 3, 6, 241]) * 60 * S
     moved = np.array([-20.0, -4, -9, -10, -9.5, -7.5, -30])
-    calm = np.array([-1.0, -4, -8, -8, -8.0, -7.0, 0])
+    calm = np.array([-1.0, -4, -6, -8, -8.0, -7.0, 0])
     found = cascades.dominoes(after_us, moved, calm)
-    assert found == {"news_pct": -8.0, "liquidations_pct": -2.0, "after_minutes": 2.0, "gave_back_pct": 1.5, "gave_back_hours": pytest.approx(4 / 60)}  # fmt: skip
+    assert found == {"news_pct": -8.0, "liquidations_pct": -2.0, "after_minutes": 2.0, "gave_back_pct": 1.5, "gave_back_hours": pytest.approx(4 / 60), "most_apart_pct": -3.0, "most_apart_minutes": 1.0}  # fmt: skip
     assert cascades.dominoes(after_us[:2], moved[:2], calm[:2]) is None
 
 
@@ -454,6 +464,19 @@ def test_the_graph_of_who_forced_whom() -> None:
     assert sorted(n for n, of in drawn.nodes(data=True) if of["forced"]) == [1, 2]
     assert set(cascades.graph(cases, acts, found, wave=1).nodes) == {5, 6}
     assert set(cascades.graph(cases, acts, found, most=2).nodes) == {0, 5}
+
+
+def test_those_who_were_pushed_come_with_those_who_pushed_them() -> None:
+    """Of two places one is for the case that was forced most, one for the case whose trades did most of it."""
+    cases, acts, found = story()
+    wave = int(found.wave[1])
+    weight = found.forced * cases["value_uusd"]
+    most = int(np.argmax(np.where(found.wave == wave, weight, 0)))
+    assert weight[most] > 0
+    assert set(cascades.pushed(cases, acts, found, wave, most=2)) == {0, most}, "0 came first, with most dollars"
+    everybody = cascades.pushed(cases, acts, found, wave)
+    assert everybody == sorted(np.flatnonzero(found.wave == wave).tolist())
+    assert set(cascades.graph(cases, acts, found, of=[0, most]).nodes) == {0, most}
 
 
 def test_contagion_between_tickers() -> None:
@@ -488,8 +511,11 @@ def test_what_auto_deleverage_took() -> None:
     cuts["token_ushares"] = [0, 25_000_000]
     acts = forced((18, 1, 0, 10, 500, 950), (20, 1, 0, 100, 930, 900))
     acts["equity_uusd"][1], acts["stage"][1] = -30_000_000, waterfall.DELEVERAGED
+    cuts["gross_uusd"], cuts["equity_uusd"] = [900_000_000, 225_000_000], [600_000_000, 900_000_000]
     found = cascades.deleveraging(acts, cuts, np.array([10_000]))
     assert found == {
+        "median_leverage": pytest.approx((1.5 + 0.25) / 2),
+        "in_profit": 1.0,
         "waves": 1,
         "largest_cut": pytest.approx(1.0),
         "gini": pytest.approx(0.25),

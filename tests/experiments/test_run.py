@@ -317,3 +317,20 @@ def test_the_same_tape_uncompiled(tmp_path: Path) -> None:
         for switch in ({}, {"OFFHOURS_COMPILE": "0"})
     ]
     assert found[0] == found[1] and int(found[0].split()[1]) > 10
+
+
+def test_what_a_run_is_about() -> None:
+    """A gap given to the headline, else a move given to it in the measured time, else the first closed window."""
+    from dataclasses import replace
+
+    from offhours.experiments.run import news_of, window_of
+    from offhours.experiments.scenario import Move
+
+    own = tiny()
+    early, late = own.measure_from_us - 60_000_000, own.measure_from_us + 60_000_000
+    assert news_of(own) == window_of(own) is not None
+    gapless = replace(own, gaps=(), moves=(Move("TSLAx", late, late + 5, -1), Move("TSLAx", late + 7, late + 9, -1)))
+    assert news_of(gapless) == (late, late + 9)
+    assert news_of(replace(own, moves=gapless.moves)) == window_of(own), "the gap is what it is about"
+    assert news_of(replace(gapless, moves=(Move("TSLAx", early, late, -1),))) == window_of(gapless)
+    assert news_of(replace(gapless, headline="SPYx")) == window_of(gapless)

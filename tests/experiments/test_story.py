@@ -295,3 +295,19 @@ def test_a_run_that_does_not_come_out_the_same_is_not_told(folder: Path) -> None
     run.summary["interrupted"] = True
     with pytest.raises(Mistake, match="interrupted"):
         story.tell(run, told().account)
+
+
+# Trying it -----------------------------------------------------------------------------------------------------------
+
+
+def test_dollars_are_given_once_at_their_instant() -> None:
+    """At 5 s, not before and not after, whoever else makes the market stop."""
+    given: list[tuple[int, int, int]] = []
+    market: Any = SimpleNamespace(now_us=0, endow=lambda *gift: given.append(gift))
+    giver = story.Giver(40, 5 * S, 17)
+    giver.begin(market)
+    assert giver.next_us(0) == 5 * S and giver.next_us(5 * S) > 1000 * S
+    for second in (3, 5, 6):
+        market.now_us = second * S
+        giver.look(market)
+    assert given == [(40, accounts.USD, 17)]

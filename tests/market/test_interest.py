@@ -109,3 +109,14 @@ def test_the_market_keeps_the_remainder() -> None:
         interest.settle_hour(sim.world)
         seen.append(usd(sim, ANN) - DOLLAR)
     assert seen == [5, 11, 17]
+
+
+def test_the_broker_keeps_the_remainder_too() -> None:
+    """INT-2, INT-3: a thousandth of a share at $100 and 5 % a year is 0.57 micro-dollars an hour: nothing, 1, 1."""
+    sim = market(knobs={**NO_FEES, (interest.dividend_rules, "dividend_ppb"): 50_000_000})
+    sim.endow(ANN, accounts.share_asset(0), SHARE // 1_000)
+    seen = []
+    for _ in range(4):
+        interest.settle_hour(sim.world)
+        seen.append(usd(sim, ANN, accounts.BROKER_USD))
+    assert seen == [0, 1, 1, 2]

@@ -399,3 +399,14 @@ def test_a_call_that_is_just_met_ends_and_nothing_stays_called() -> None:
     go(sim, 3_600)
     assert (int(sim.memory[lending.lent]["due_us"][FIRST]), collateral.called(sim.world, ANN, FIRST)) == (0, 0)
     assert borrow(sim, ANN, FIRST, 0.5) == matching.ACCEPTED
+
+
+def test_dollars_that_a_position_was_paid_with_are_there_to_give_back() -> None:
+    """LEND-5: Ann has $1,000, borrows 100 and is long $2,000: her dollars are below zero, and she repays all the same."""
+    sim = lender(2, dollars=1_000, dollars_lent=1_000)
+    borrow(sim, ANN, DOLLARS, 100)
+    sim.place(BOB, 0, SELL, 10_000, 2_000)
+    assert sim.place(ANN, 0, BUY, 10_000, 2_000) == matching.ACCEPTED
+    assert usd(sim, ANN) == -900 * DOLLAR
+    assert lending.repay(sim.world, ANN, DOLLARS, 100 * DOLLAR) == matching.ACCEPTED
+    assert (collateral.owed(sim.world, ANN, DOLLARS), usd(sim, ANN)) == (0, -1_000 * DOLLAR)

@@ -26,6 +26,7 @@ from plain.market import (
     Simulation,
     go,
     jump,
+    leave,
     lots_of,
     mark,
     market,
@@ -376,3 +377,18 @@ def test_what_is_wrong_with_a_margin_rule_is_said_of_it(given: dict[str, int], c
     rules = {"slope_ppb": 0, "form": margin.MARGINAL, "crowded_from_uusd": 0, "crowded_to_uusd": 0, **given}
     wrong = margin.check(SimpleNamespace(**rules))
     assert (wrong and wrong[0]) == column
+
+
+def test_a_tier_that_begins_is_seen_at_its_tick() -> None:
+    """MARG-2, MARG-5: whole positions: 9,950 lots are $10,000 from 100.51 on and then need twice as much; Ann has too little."""
+    sim = market(2, dollars=100_000, tiers=CLASS_D, knobs={**NO_FEES, (margin.margin_rules, "form"): margin.WHOLE})
+    perp(sim, BOB, BUY, 10_000, 9_950)
+    perp(sim, ANN, SELL, 10_000, 9_950)
+    leave(sim, ANN, 520 * DOLLAR)
+    go(sim, 2)
+    jump(sim, 100.50)
+    assert margin.frozen(sim.world, ANN) == 0
+    go(sim, 2)
+    jump(sim, 100.51)
+    assert sim.equity(ANN) < margin.required(sim.world, ANN)
+    assert margin.frozen(sim.world, ANN) == 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from offhours.sim.market import (
     conversion,
     deleverage,
     flight,
+    funding,
     halts,
     insurance,
     issuer,
@@ -156,6 +158,9 @@ shares = st.one_of(st.integers(1, 3 * SHARE), st.sampled_from([SHARE, SHARE, 2 *
 class Market(RuleBasedStateMachine):
     """Everything that a person, the clock and the outside world may do."""
 
+    knobs: ClassVar[Mapping[Any, int]] = {}
+    """Rules of other venues, where there are any."""
+
     @initialize(
         pinned=st.booleans(),
         lent=st.booleans(),
@@ -179,6 +184,10 @@ class Market(RuleBasedStateMachine):
         another, and some stand ready for assignments.
         """
         self.sim, self.seen = base(lent), set[str]()
+        for (accessor, column), value in self.knobs.items():
+            self.sim.memory[accessor][column] = value
+        for ticker in range(TICKERS if self.knobs else 0):
+            margin.begin(self.sim.world, ticker)
         self.sim.memory[waterfall.places][:] = stage_list(stages)
         rules = self.sim.memory[deleverage.adl_rules]
         rules["form"], rules["price"], rules["score"] = form, price, score
@@ -697,6 +706,48 @@ def test_lives_see_every_stage_of_the_waterfall_and_every_end_of_a_loan() -> Non
         lives = seed(number)(lambda: Market())
         run_state_machine_as_test(lives, settings=settings(max_examples=40, stateful_step_count=40, database=None))
     assert not EXPECTED - MET.keys(), MET
+
+
+FOREIGN = (
+    {
+        (margin.margin_rules, "form"): margin.WHOLE,
+        (margin.margin_rules, "crowded_from_uusd"): 1_000 * DOLLAR,
+        (margin.margin_rules, "crowded_to_uusd"): 40_000 * DOLLAR,
+        (margin.margin_rules, "closed_leverage_milli"): 10_000,
+        (margin.margin_rules, "closed_for"): margin.ALL_POSITIONS,
+        (margin.margin_rules, "closed_add_ppb"): 10_000_000,
+        (liquidation.liquidation_rules, "step_tiers"): 1,
+        (liquidation.liquidation_rules, "spread_ppb"): 500_000_000,
+        (liquidation.liquidation_rules, "reduce_from"): liquidation.BELOW_ZERO,
+        (insurance.insurance_rules, "drawdown_ppb"): 300_000_000,
+        (insurance.insurance_rules, "window_us"): 96_000_000,
+        (insurance.insurance_rules, "loss_of"): insurance.EACH_TICKER,
+        (insurance.insurance_rules, "resume_ppb"): 250_000_000,
+        (funding.funding_rules, "sampling"): funding.EACH_FIVE_SECONDS,
+        (funding.funding_rules, "weights"): funding.RISING,
+    },
+    {
+        (margin.margin_rules, "form"): margin.SIZE_LINEAR,
+        (margin.margin_rules, "slope_ppb"): 1_000_000,
+        (margin.margin_rules, "closed_add_ppb"): 20_000_000,
+        (liquidation.liquidation_rules, "large_uusd"): 300 * DOLLAR,
+        (liquidation.liquidation_rules, "cooldown_us"): 30_000_000,
+        (liquidation.liquidation_rules, "cooling"): liquidation.REST_NOTHING,
+        (insurance.insurance_rules, "window_us"): 96_000_000,
+        (insurance.insurance_rules, "drawdown_ppb"): 500_000_000,
+        (funding.funding_rules, "sampling"): funding.OF_AVERAGES,
+        (funding.funding_rules, "payment"): funding.CONTINUOUS,
+    },
+)
+"""Rules that Kraken does not have: of dYdX, Ostium, Bybit and Binance; of Deribit, Hyperliquid, OKX and Drift."""
+
+
+@pytest.mark.parametrize("knobs", FOREIGN, ids=["tiers that move", "rates that grow"])
+def test_nothing_breaks_a_law_under_rules_of_other_venues(knobs: Mapping[Any, int]) -> None:
+    """AUD-1 to AUD-11, MARG-5, MARG-7 to MARG-9, LIQ-16 to LIQ-19, INS-4, FALL-1, FALL-3: whoever is below his margin is seen,
+    whatever moved it."""
+    lives = type("Foreign", (Market,), {"knobs": knobs})
+    run_state_machine_as_test(lives, settings=settings(max_examples=10, stateful_step_count=30))
 
 
 @pytest.mark.slow

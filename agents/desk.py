@@ -371,6 +371,8 @@ def order(world: World, crowd: World, agent: int, ticker: int, which: int, side:
     a = agents(crowd)[agent]
     account = a.account if which == TOKEN else trading_account(world, crowd, agent, ticker)
     lane = groups(crowd)[a.group].lane
+    if kind != MARKET:
+        book.prefetch_level(world, 2 * ticker + which, price_ticks)
     return flight.send(world, lane, account, 2 * ticker + which, kind, side, price_ticks, size_lots, flags, 0)
 
 
@@ -379,6 +381,8 @@ def cancel_all(world: World, crowd: World, agent: int, ticker: int, which: int) 
     """Send the cancellation of all own orders on a book."""
     a = agents(crowd)[agent]
     account = a.account if which == TOKEN else trading_account(world, crowd, agent, ticker)
+    head = resting.open_orders(world)[resting.open_row(world, account, 2 * ticker + which)].head
+    book.prefetch_level(world, 2 * ticker + which, resting.orders(world)[head].price_ticks)
     return flight.send(world, groups(crowd)[a.group].lane, account, 2 * ticker + which, flight.CANCEL_ALL, BUY, 0, 0, 0, 0)  # fmt: skip
 
 

@@ -10,7 +10,7 @@ BOOK-4  Impact prices are averages over the depth needed for a size; without tha
 from __future__ import annotations
 
 from offhours.sim.compile import highest_bit, kernel, lowest_bit
-from offhours.sim.declare import A, Column, Knob, World, table
+from offhours.sim.declare import A, Column, Knob, World, prefetch, table
 from offhours.sim.market.orders import BUY, NIL, create, discard, orders, queue_behind, shrink, unqueue
 
 WINDOW = 1 << 16
@@ -87,6 +87,12 @@ def in_window(world: World, book: int, price_ticks: int) -> int:
     """1 where a price has a level. The window's first level stays empty, so that price 0 is never one."""
     place = price_ticks - books(world)[book].base_ticks
     return 1 if 0 < place < WINDOW else 0
+
+
+@kernel
+def prefetch_level(world: World, book: int, price_ticks: int) -> None:
+    """Ask for the level of a price, some time before an order comes to it or leaves it."""
+    prefetch(levels(world), book * WINDOW + price_ticks - books(world)[book].base_ticks)
 
 
 @kernel

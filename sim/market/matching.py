@@ -39,6 +39,7 @@ from offhours.sim.market.book import (
     levels,
     near_edge,
     note_trade,
+    prefetch_level,
     rebase,
     remove,
     window_base,
@@ -450,11 +451,15 @@ def cancel(world: World, account: int, name: int) -> int:
 @kernel
 def cancel_all(world: World, account: int, book: int) -> int:
     """Cancel all of an account's orders on a book; returns how many."""
-    row = open_row(world, account, book)
+    slot = open_orders(world)[open_row(world, account, book)].head
     number = 0
-    while open_orders(world)[row].head != NIL:
-        withdraw(world, open_orders(world)[row].head)
+    while slot != NIL:
+        after = int(orders(world)[slot].owner_next)
+        if after != NIL:
+            prefetch_level(world, book, orders(world)[after].price_ticks)
+        withdraw(world, slot)
         number += 1
+        slot = after
     count_message(world, number)
     return number
 

@@ -18,6 +18,8 @@ RATE_MOST_PPB = 9 * PPB
 def share_down(amount: int, rate_ppb: int) -> int:
     """`amount` x `rate_ppb` / 10^9 rounded towards minus infinity; 0 <= rate <= 900 %."""
     assert 0 <= rate_ppb <= RATE_MOST_PPB
+    if rate_ppb == 0:
+        return 0
     return amount // PPB * rate_ppb + amount % PPB * rate_ppb // PPB
 
 

@@ -62,6 +62,15 @@ def at_close_usd(bars: Array, ticker: int, close_us: int) -> float | None:
     return None if bar is None or not bar["stock_visible"] else float(bar["stock_usd"])
 
 
+def furthest_pct(bars: Array, ticker: int, close_us: int, open_us: int) -> float | None:
+    """The mark furthest from where it stood at a close until an open, percent: whom a mark may have believed meanwhile."""
+    own = bars[(bars["ticker"] == ticker) & (bars["time_us"] >= close_us) & (bars["time_us"] <= open_us)]
+    if len(own) < 2 or own["mark_ticks"][0] <= 0:
+        return None
+    away = own["mark_ticks"] / float(own["mark_ticks"][0]) - 1.0
+    return float(100.0 * away[int(np.argmax(np.abs(away)))])
+
+
 def miss_pct(bars: Array, ticker: int, at_us: int, price_usd: float, tick_usd: float) -> float | None:
     """Distance of a stock price from the perp a minute before it came, percent of the perp: what the perp had not known.
 

@@ -538,3 +538,13 @@ def test_what_auto_deleverage_took() -> None:
         cascades.deleveraging(acts, cuts[:0], np.array([10_000])) is None
         and cascades.first_after_s(acts, cuts[:0]) is None
     )
+
+
+def test_the_mark_furthest_from_a_close_is_told_with_its_sign() -> None:
+    """100 at the close, then 103, 92 and 99 at the open: -8 %. What comes after the open, or of another ticker, does not count."""
+    fields = [("time_us", "i8"), ("ticker", "i8"), ("mark_ticks", "i8")]
+    bars = np.array(
+        [(0, 0, 80), (1, 0, 100), (2, 0, 103), (3, 1, 50), (3, 0, 92), (4, 0, 99), (5, 0, 10)], dtype=fields
+    )
+    assert gaps.furthest_pct(bars, 0, 1, 4) == pytest.approx(-8.0)
+    assert gaps.furthest_pct(bars, 0, 6, 7) is None

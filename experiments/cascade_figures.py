@@ -172,7 +172,7 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
             handles.append(_sign(colour, marker, kind))
         size = [30 + 420 * found.nodes[n]["value_uusd"] / largest for n in own]
         at = np.array([place[n] for n in own]).reshape(-1, 2)
-        ax.scatter(at[:, 0], at[:, 1], s=size, color=colour, marker=marker, edgecolor=BLACK, linewidth=0.8, zorder=2, gid=kind)  # fmt: skip
+        ax.scatter(at[:, 0], at[:, 1], s=size, color=colour, marker=marker, edgecolor=BLACK, linewidth=0.8, zorder=2, gid=kind.partition("\n")[0])  # fmt: skip
     _name_largest(ax, run, found, place)
     ax.set_xticks(range(len(seconds)), [f"{(second - from_us) / 1e6:.0f}" for second in seconds])
     ax.set_xlim(-0.6, len(seconds))

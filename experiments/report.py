@@ -294,17 +294,7 @@ def _numbers(run: Run) -> str:
             if value is not None
         ),
         ("bad debt", dollars(s["bad_debt_usd"]), "what nobody paid: the shortfall less what was paid, exactly"),
-        *(
-            [
-                (
-                    "takeover result",
-                    dollars(s["takeover_pnl_usd"]),
-                    "what the backstop made or lost on positions it took over",
-                )
-            ]
-            if s["paid_by_usd"].get("backstop") is not None
-            else []
-        ),
+        ("takeover result", dollars(s["takeover_pnl_usd"]), "what the backstop made or lost on positions it took over"),
         _deleveraged(s["adl"]),
         (
             "funding, mean",

@@ -159,7 +159,7 @@ TITLES = {
     "dominoes": "The news took 8.0 %; liquidations took another 2.2 % and gave back 1.2 within 3 h",
     # Case 1 is news; the other three moved beyond $368, which the market without liquidations never left: 3 of 4. Dollars:
     # 10 x 368 + 5 x 366 + 5 x 364 + 2 x 362 = 8,054.
-    "cascade": "Others' liquidations forced 75 % of 4 cases; in the wave with most of it 4 cases, $8,054 (all drawn)",
+    "cascade": "Others' liquidations forced 75 % of 4 cases; the wave with most of it has 4 cases, $8,054 (all drawn)",
     "contagion": "0.0 % of $8,054 was closed in another ticker than the account's heaviest",
     # Twice one share at $369.50.
     "deleveraging": "ADL closed $739 of 2 accounts, 100 % of it in profit; one account bore 50 %",
@@ -322,7 +322,7 @@ def test_the_report_s_rows_of_what_spread() -> None:
     assert found["cases"] == "4" and found["waves"] == "1" and found["branching ratio"].startswith("0.750 ± ")
     assert found["  through the perp book"] == "0.375" and found["  through the broken hedge"] == "none"
     assert (
-        found["first liquidation to first ADL"] == "2.9 s, 2.9 s from that of its burst"
+        found["first liquidation to first ADL"] == found["  from the first of its burst"] == "2.9 s"
         and found["ADL over liquidated"] == "10.0 %"
     )
     assert (found["largest cut"], found["needed by deficits"], found["taken at the mark"]) == (

@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("funding.carry.longs_net_usd", "USD", "funding that longs paid, net"),
     ("gap.stock_pct", "%", "stock, close to open"),
     ("gap.perp_open_gap_pct", "%", "perp at the bell"),
-    ("gap.mark_furthest_pct", "%", "mark furthest from the close until the bell"),
+    ("gap.mark_from_close_pct", "%", "mark furthest from the close until the bell"),
     ("first_price.pct", "%", "first price, from the close before"),
     ("gap.open_miss_pct", "%", "the bell beside the perp a minute before"),
     ("gap.minutes_apart", "min", "mark wrong for, after the first price"),

@@ -1144,7 +1144,7 @@ def paired(summary: Mapping[str, Any], control: str) -> list[Paired]:
     add("funding, standard deviation", ("funding", "std_bp"), lambda v: f"{v:.3f} bp/h".replace("-", "−"))
     add("funding, variance", ("funding", "variance_bp2"), lambda v: f"{v:.4f} (bp/h)²".replace("-", "−"))
     add("perp's move to the opening bell", ("gap", "perp_open_gap_pct"), lambda v: percent(v, 2))
-    add("mark furthest from the close until then", ("gap", "mark_furthest_pct"), lambda v: percent(v, 2))
+    add("mark furthest from the close until then", ("gap", "mark_from_close_pct"), lambda v: percent(v, 2))
     add("accounts liquidated", ("liquidations", "accounts"), lambda v: f"{v:,.0f}".replace("-", "−"))
     add("liquidated", ("liquidations", "notional_usd"), dollars)
     add("shortfall", ("shortfall_usd",), dollars)

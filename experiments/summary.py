@@ -164,7 +164,9 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
     tick_usd = int(measured.after.tick_uusd[number]) / 1e6
     awake_us = None if first is None else int(first["time_us"])
     gap |= {
-        "mark_furthest_pct": gaps.furthest_pct(tables["bars"], number, close_us, open_us) if measured.window else None,
+        "mark_from_close_pct": gaps.furthest_pct(tables["bars"], number, close_us, open_us)
+        if measured.window
+        else None,
         "open_miss_pct": _open_miss(bars, number, open_us, tick_usd) if measured.window else None,
         "first_price_miss_pct": None
         if first is None

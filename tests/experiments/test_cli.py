@@ -137,7 +137,7 @@ def test_a_scenario_is_described_with_its_knobs_and_differences() -> None:
     assert "tourists: 60 retail" in text and "leverage = 20x" in text
     assert "what differs from the venue's own file\n    nothing" in text
     assert "basis" not in text
-    assert "perp.margin: leverage_max 20x; maintenance 50 %; form marginal; class D" in text
+    assert "perp.margin: leverage_max 20x; maintenance 50 %; form marginal; " in text and "; class D" in text
     told = offhours("scenarios", TINY, "--basis").stdout
     assert "perp.margin.leverage_max = 20x\n        Announcement of xStocks perps" in told and "[kraken.toml]" in told
     # What a group sets rests on the scenario; what it leaves alone, on the basis of the default.

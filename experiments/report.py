@@ -289,7 +289,7 @@ def _numbers(run: Run) -> str:
         ("liquidated", dollars(own["notional_usd"]), f"value of {own['count']:,} forced trades and takeovers"),
         ("shortfall", dollars(s["shortfall_usd"]), "missing when positions left their owners, before anybody paid"),
         *(
-            (f"paid by {PAYERS[name][0]}", dollars(value), PAYERS[name][1])
+            (f"paid by {name}", dollars(value), PAYERS[name][1])
             for name, value in s["paid_by_usd"].items()
             if value is not None
         ),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from offhours.experiments.figures import FIGURES, available, sleep_of
+from offhours.experiments.figures import FIGURES, available, percent, sleep_of
 from offhours.experiments.report import page, write_report
 from offhours.experiments.run import Run, headline_numbers, run_one
 from offhours.experiments.summary import dollars
@@ -121,8 +121,8 @@ def test_it_holds_the_numbers_of_the_summary(make: object) -> None:
         assert rows.get(f"paid by {payer}") == (None if value is None else dollars(value))
     assert rows["bad debt"] == dollars(summary["bad_debt_usd"])
     assert rows["takeover result"] == dollars(summary["takeover_pnl_usd"])
-    assert rows["funding, mean"] == f"{rates['mean_bp']:+.3f} bp an hour"
-    assert rows["funding, a year"] == f"{rates['annual_pct']:+.1f} %"
+    assert rows["funding, mean"] == f"{rates['mean_bp']:+.3f} bp an hour".replace("-", "−")
+    assert rows["funding, a year"] == percent(rates["annual_pct"])
     assert rows["the gap alone would liquidate"] == dollars(alone["liquidated_usd"])
     assert rows["money made or lost"] == "0 micro-units"
     made = {row[0]: row[1] for row in rows_of(text_of(make), "Make it again")}
@@ -140,7 +140,7 @@ def test_it_answers_in_three_sentences() -> None:
     summary, seen = tiny_run().summary, read(text_of(tiny_run))
     own, soon = summary["liquidations"], summary["liquidated_within_90_s_of_first_price"]
     assert "TSLAx's stock had no price for 55 hours" in seen
-    assert "at the opening bell it stood -15.0 % from Friday's close" in seen
+    assert "at the opening bell it stood −15.0 % from Friday's close" in seen
     acts = tiny_run().tables()["liquidations"]
     first = tiny_run().tables()["first_prices"]["time_utc"].iloc[0]
     acts = acts[acts["ticker"] != ""]
@@ -157,7 +157,7 @@ def test_the_first_price_is_told_from_friday_s_close() -> None:
     assert sleep is not None and sleep.price_usd is not None and sleep.close_usd is not None
     pct = 100 * (sleep.price_usd / sleep.close_usd - 1)
     text = text_of(tiny_run)
-    assert f"its first one, ${sleep.price_usd:,.2f}, was {pct:+.1f} % from Friday's close" in read(text)
+    assert f"its first one, ${sleep.price_usd:,.2f}, was {percent(pct)} from Friday's close" in read(text)
     rows = {row[0]: row[1:] for row in rows_of(text, "The numbers")}
     assert rows["time without a stock price"] == ["55 h", "until Mon 2026-03-09 04:00 New York"]
     told = f"{pct:+.1f} % from Friday's close".replace("-", "−")

@@ -63,7 +63,7 @@ def sort(world: World, count: int) -> None:
             _insert(world, 0, row, r.account, r.group, r.key, r.tie)
         return
     bits = 1
-    while 4 << bits < count:
+    while 8 << bits < count:
         bits += 1
     half = 1 << bits
     lowest, highest = ranks(world)[0].key, ranks(world)[0].key

@@ -12,6 +12,7 @@ else the value. A row without a bound only informs. A row that cannot be measure
     week     one ticker, 168 hours, 10,000 retail and 20 makers at kernel-prototype message rates (week.py)
     ten      ten tickers, 168 hours, 10,000 retail with cross margin at the prototype's rates; the state; 100,000 retail
     crash    46 % of all accounts bankrupt at once, through Kraken's stages into auto-deleveraging (crash.py)
+    rules    the week beside the same week by kernels cut down to the forms its venue uses (one_form.py)
     marks    a second of ten marks in the risk rooms, 10,000 accounts with three positions each (marks.py)
     scale    the time of 100,000 agents beside that of 1,000, 20 makers throughout
     start    from the command to the first event, with an empty compile cache and with a full one; functions compiled
@@ -186,6 +187,30 @@ def crashes() -> Iterator[Row]:
     yield row("crash.scale", taken[100_000], "s", bound=14.0, reference=taken[10_000], note=note)
 
 
+def rule_forms() -> Iterator[Row]:
+    """Rules chosen at run time beside rules that are known at compile time: hours of the week, the shortest of five each."""
+    here = str(HERE / "one_form.py")
+    with tempfile.TemporaryDirectory() as folder:
+        _, _, replaced, _ = command(here, "write", folder)
+        hours: dict[str, list[list[float]]] = {"": [], folder: []}
+        digests = set()
+        for _ in range(5):
+            for path, found in hours.items():
+                _, _, printed, code = command(
+                    here, "run", "24", cache=f"{folder}/{'cut' if path else 'whole'}", path=path
+                )
+                if code != 0:
+                    yield unmeasured("week.rules", "s", f"one_form.py failed with exit code {code}")
+                    return
+                told = json.loads(printed)
+                found.append(told["hours_s"])
+                digests.add(told["digest"])
+    whole, cut = (sum(min(hour) for hour in zip(*found)) for found in hours.values())
+    note = f"24 h of the week; the reference reads {replaced.strip()} choices at compile time"
+    yield row("week.rules", whole, "s", bound=1.02, reference=cut, note=note)
+    yield fact("week.rules.same", len(digests) == 1, "both programs end in the same state, byte for byte")
+
+
 def mark_moves() -> Iterator[Row]:
     """A second in which ten marks move, for 10,000 accounts; beside the exact scan of all of them."""
     market = marks.crowded(10_000)
@@ -218,9 +243,11 @@ def scale() -> Iterator[Row]:
 # Commands ------------------------------------------------------------------------------------------------------------
 
 
-def command(*arguments: str, cache: str = "") -> tuple[float, float, str, int]:
+def command(*arguments: str, cache: str = "", path: str = "") -> tuple[float, float, str, int]:
     """Run Python with these arguments: wall seconds, resident megabytes at most, what it printed, exit code."""
     environment = dict(os.environ) | ({"OFFHOURS_CACHE": cache} if cache else {})
+    if path:
+        environment["PYTHONPATH"] = os.pathsep.join((path, os.environ.get("PYTHONPATH", "")))
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as out:
         child = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=subprocess.DEVNULL, env=environment)
@@ -376,6 +403,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "book": book,
     "week": whole_week,
     "ten": ten,
+    "rules": rule_forms,
     "marks": mark_moves,
     "crash": crashes,
     "scale": scale,

@@ -692,8 +692,12 @@ def price(run: Run, ax: Axes | None = None) -> Axes:
 
 
 def price_title(run: Run) -> str:
-    """How far the stock went while its exchange was closed, and how much of that the perp knew."""
-    ticker, gap = run.scenario.headline, run.summary["gap"]
+    """How far the stock went while its exchange was closed, and how much of that the perp knew; or what a given move did."""
+    from offhours.experiments import news
+
+    ticker, gap, move = run.scenario.headline, run.summary["gap"], news.given_move(run)
+    if move is not None:
+        return news.price_title(run, move)
     if gap["stock_pct"] is None:
         bars = of_ticker(run, "bars")
         change = 100 * (float(bars["mark_usd"].iloc[-1]) / float(bars["mark_usd"].iloc[0]) - 1)

@@ -55,17 +55,27 @@ def title(run: Run, move: Move) -> str:
     return f"A given {_named(move)}; {share_of(soon, total)} of {counted(total, 'liquidation')} came until an hour after it"
 
 
-def sentence(run: Run, move: Move) -> str:
-    """What was given and what the mark did, and how much of what was liquidated belongs to it."""
+def _mark_went(run: Run, move: Move) -> str:
+    """How far the mark went at most, from before a given move until an hour after it; empty where no bar tells."""
     bars = of_ticker(run, "bars")
     before = bars[bars["us"] <= move.from_us]
     inside = bars[(bars["us"] > move.from_us) & (bars["us"] <= _until(run))]
+    if not (len(before) and len(inside)):
+        return ""
+    away = inside["mark_usd"].to_numpy(float) / float(before["mark_usd"].iloc[-1]) - 1
+    furthest = 100 * float(away[int(np.argmax(np.abs(away)))])
+    return f"; the perp's mark stood {furthest:+.1f} % at its furthest, until an hour after it"
+
+
+def price_title(run: Run, move: Move) -> str:
+    """A given move in a line: how far the mark went."""
+    return f"{move.ticker}'s stock was given a {_named(move)}{_mark_went(run, move)}"
+
+
+def sentence(run: Run, move: Move) -> str:
+    """What was given and what the mark did, and how much of what was liquidated belongs to it."""
     at = format_new_york(move.from_us)[:20]
-    text = f"From {at} New York {move.ticker}'s stock was given a {_named(move)}"
-    if len(before) and len(inside):
-        away = inside["mark_usd"].to_numpy(float) / float(before["mark_usd"].iloc[-1]) - 1
-        furthest = 100 * float(away[int(np.argmax(np.abs(away)))])
-        text += f"; the perp's mark stood {furthest:+.1f} % at its furthest, until an hour after it"
+    text = f"From {at} New York {price_title(run, move)}"
     _, total, share = _soon(run, move)
     return f"{text}." if total == 0 else f"{text}. Of all dollars liquidated, {100 * share:.0f} % fell into that time."
 

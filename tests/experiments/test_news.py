@@ -39,8 +39,12 @@ def test_a_given_move_is_told_with_what_came_of_it_within_an_hour() -> None:
         news.title(run, move)
         == "A given fall of 22 % within 12 minutes; 50 % of 4 liquidations came until an hour after it"
     )
+    assert news.price_title(run, move).startswith(
+        "TSLAx's stock was given a fall of 22 % within 12 minutes; the perp's mark"
+    )
     told = news.sentence(run, move)
     assert "stood -25.0 % at its furthest" in told
+    assert told.startswith(f"From Wed 2026-05-13 14:10 New York {news.price_title(run, move)}")
     assert told.endswith("Of all dollars liquidated, 90 % fell into that time.")
 
 

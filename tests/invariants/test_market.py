@@ -702,9 +702,12 @@ def test_nothing_that_anybody_does_breaks_a_law() -> None:
 def test_lives_see_every_stage_of_the_waterfall_and_every_end_of_a_loan() -> None:
     """The same laws over lives from three fixed seeds, in which all of it really happens."""
     MET.clear()
+    # Where CI is set, hypothesis would draw the same lives for every seed.
     for number in (1, 2, 3):
         lives = seed(number)(lambda: Market())
-        run_state_machine_as_test(lives, settings=settings(max_examples=40, stateful_step_count=40, database=None))
+        run_state_machine_as_test(
+            lives, settings=settings(max_examples=40, stateful_step_count=40, database=None, derandomize=False)
+        )
     assert not EXPECTED - MET.keys(), MET
 
 

@@ -700,14 +700,17 @@ def test_nothing_that_anybody_does_breaks_a_law() -> None:
 
 
 def test_lives_see_every_stage_of_the_waterfall_and_every_end_of_a_loan() -> None:
-    """The same laws over lives from three fixed seeds, in which all of it really happens."""
+    """The same laws over lives from seeds 1, 2, 3, ... until all of it has really happened."""
     MET.clear()
-    # Where CI is set, hypothesis would draw the same lives for every seed.
-    for number in (1, 2, 3):
+    # A seed's lives are not the same everywhere: hypothesis also draws constants of whatever modules are loaded, and where CI
+    # is set it would draw the same lives for every seed.
+    for number in range(1, 21):
         lives = seed(number)(lambda: Market())
         run_state_machine_as_test(
             lives, settings=settings(max_examples=40, stateful_step_count=40, database=None, derandomize=False)
         )
+        if EXPECTED <= MET.keys():
+            break
     assert not EXPECTED - MET.keys(), MET
 
 

@@ -485,7 +485,7 @@ def close_out(world: World, account: int, ticker: int) -> int:
     """Close an account's whole position against the line; returns what others than the account paid, micro-dollars.
 
     What candidates lost beside the mark is paid by deleveraging; what was missing where no candidate was left is paid by
-    nobody for now, and shared at the end of the instant (ADL-5, ADL-6).
+    nobody, and shared at the end of the instant (ADL-5, ADL-6).
     """
     settle(world, account, ticker)
     lots = position_size(world, account, ticker)
@@ -534,7 +534,7 @@ def close_out(world: World, account: int, ticker: int) -> int:
 
 @kernel
 def close_at_mark(world: World, account: int, ticker: int, value: int) -> int:
-    """Close what no candidate took at the mark; returns what is missing to `value`, which nobody pays for now (ADL-5)."""
+    """Close what no candidate took at the mark; returns what is missing to `value`, to be shared at the end of the instant (ADL-5)."""
     lots = position_size(world, account, ticker)
     missing = value - value_at_mark(world, ticker, lots)
     line, c = lines(world)[0], clock(world)[0]

@@ -1,0 +1,14 @@
+"""The formulas of venues, by question: what each asks for, its text, and the function of a room of the market that it is.
+
+A *question* ("liquidation-price") has one or more *forms*, named after the venue that has it. A form lists its inputs and its
+steps; the last step is the answer. :mod:`offhours.sim.calculator` reads inputs, asks rulebooks and works a form out.
+"""
+
+from offhours.sim.forms import backstops, deleverage, funding, liquidation, margin, prices, theory, token
+from offhours.sim.forms.form import FORMS, MICRO, QUESTIONS, Form, Input, Step, Value
+from offhours.sim.forms.words import EXAMPLES, MEANINGS
+
+ROOMS = (margin, liquidation, backstops, prices, funding, theory, token, deleverage)
+"""Each declares its forms when it is read."""
+
+__all__ = ["EXAMPLES", "FORMS", "MEANINGS", "MICRO", "QUESTIONS", "ROOMS", "Form", "Input", "Step", "Value"]

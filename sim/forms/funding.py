@@ -1,0 +1,218 @@
+"""Funding: the premium, the rate of an interval, and what a position pays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from offhours.sim.compile import uncompiled
+from offhours.sim.forms.form import MICRO, PPB, Value, form, in_ppb, in_ppm, step
+from offhours.sim.forms.prices import impact_difference
+from offhours.sim.market import funding, oracle
+
+
+def _quote(levels: Value, value: Fraction) -> Fraction:
+    """Impact price of a side, -1 where it is too thin or empty."""
+    return Fraction(oracle.price_of_value(levels, value)) if levels else Fraction(-1)  # type: ignore[arg-type]
+
+
+def _whole_units(*prices: Fraction) -> tuple[int, ...]:
+    """Prices in one unit that makes all of them whole, -1 staying what it is."""
+    unit = math.lcm(*(price.denominator for price in prices))
+    return tuple(-1 if price < 0 else int(price * unit) for price in prices)
+
+
+form(
+    "premium", "kraken", "Kraken, funding of linear perpetuals: premium of the impact mid (FUND-1)", "impact_bid price; impact_ask price; index price",
+    step("impact_mid", "price", "(impact_bid + impact_ask) / 2", lambda impact_bid, impact_ask: (impact_bid + impact_ask) / 2),
+    step("premium", "rate", "ppb((impact_mid - index) / index)", lambda impact_mid, index: Fraction(in_ppb((impact_mid - index) / index), PPB)),
+)  # fmt: skip
+for _name, _source in (
+    ("binance", "Binance: premium index from impact bid and ask (FUND-7)"),
+    ("bitmex", "BitMEX, perpetual contracts guide: premium index (FUND-7)"),
+    ("bybit", "Bybit: premium index from impact bid and ask (FUND-7)"),
+    ("okx", "OKX: premium index from impact bid and ask (FUND-7)"),
+    ("hyperliquid", "Hyperliquid: premium from impact prices (FUND-7)"),
+    ("trade-xyz", "trade.xyz: premium from impact prices (FUND-7)"),
+    ("lighter", "Lighter: premium from impact prices of 500 USDC over the initial margin fraction"),
+):
+    form(
+        "premium", _name, _source, "impact_bid price; impact_ask price; index price",
+        step("premium", "rate", "(max(0, impact_bid - index) - max(0, index - impact_ask)) / index", lambda index, bid, ask: impact_difference(index, bid, ask) / index, "index impact_bid impact_ask"),
+    )  # fmt: skip
+form(
+    "premium", "dydx", "dydxprotocol/v4-chain, memclob premium votes: impact notional, whole ppm", "bids level* = none; asks level* = none; impact money = 5000; index price",
+    step("impact_bid", "price", "look up: average price at which the bids take the impact notional, -1 where they are too thin", _quote, "bids impact"),
+    step("impact_ask", "price", "look up: average price at which the asks give the impact notional, -1 where they are too thin", _quote, "asks impact"),
+    step("premium", "rate", "truncated((max(0, impact_bid - index) - (max(0, index - impact_ask) if impact_ask > 0 else 0)) / index)", lambda index, bid, ask: Fraction(funding.premium_ppm(*_whole_units(index, bid, ask)), MICRO), "index impact_bid impact_ask"),
+)  # fmt: skip
+form(
+    "premium", "deribit", "Deribit: (mark - index) / index", "mark price; index price",
+    step("premium", "rate", "(mark - index) / index", lambda mark, index: (mark - index) / index),
+)  # fmt: skip
+
+
+def _averaged(premiums: Value, kept: Fraction, rising: Fraction) -> Fraction:
+    """FUND-2, first part, and FUND-15, as the market has them: whole billionths; the middle share, or by rising weights."""
+    if rising == 1:
+        weight, weights, down = (
+            uncompiled(f) for f in (funding.weight_of, funding.sum_of_weights, funding.toward_zero)
+        )
+        total = sum(weight(k, funding.RISING) * in_ppb(premium) for k, premium in enumerate(premiums, 1))
+        return Fraction(down(total, weights(len(premiums), funding.RISING)), PPB)
+    ordered = sorted(in_ppb(premium) for premium in premiums)
+    count = max(1, int(len(ordered) * kept))
+    skipped = (len(ordered) - count) // 2
+    return Fraction(sum(ordered[skipped : skipped + count]) // count, PPB)
+
+
+def _rate(shape: int) -> Callable[..., Fraction]:
+    made = uncompiled(funding.rate_of)
+
+    def rate(
+        average: Fraction, interest: Fraction, band: Fraction, scale: Fraction, divisor: Fraction, cap: Fraction
+    ) -> Fraction:
+        return Fraction(
+            made(shape, in_ppb(average), in_ppb(interest), in_ppb(band), in_ppb(scale), int(divisor), in_ppb(cap)), PPB
+        )
+
+    return rate
+
+
+_FUNDING_KNOBS = {
+    name: f"perp.funding.{name}" for name in ("kept", "interest", "band", "scale", "divisor", "cap")
+} | {"rising": "perp.funding.weights"}  # fmt: skip
+_AVERAGE = step(
+    "average",
+    "rate",
+    "look up: mean of the middle `kept` share of the premiums, sorted; where weights rise (1 x first + 2 x second + ..) / (1 + 2 + ..); to a billionth",
+    _averaged,
+    "premiums kept rising",
+)
+
+for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
+    ("kraken", "Kraken, funding of linear perpetuals, read 2026-04-29 (FUND-2)", "50 %", "0", "0", "100 %", "24", "0.25 %"),
+    ("binance", "Binance: F = [P + clamp(I - P, -0.05 %, 0.05 %)] / (8 / N) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
+    ("bitmex", "BitMEX, perpetual contracts guide (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.875 %"),
+    ("bybit", "Bybit: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
+    ("okx", "OKX: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.5 %"),
+    ("hyperliquid", "Hyperliquid: 8 h rate paid an eighth each hour, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "8", "4 %"),
+    ("trade-xyz", "trade.xyz: half of P + clamp(r - P, -0.05 %, 0.05 %) since 2025-12-19, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "50 %", "8", "4 %"),
+    ("deribit", "Deribit: max(0.025 %, P) + min(-0.025 %, P), per 8 h (FUND-9)", "100 %", "0", "0.025 %", "100 %", "1", "0.5 %"),
+    ("drift-rate", "Drift v2 as shares of the oracle price: the spread held within a band, and an offset (FUND-12)", "100 %", "0.02 %", "10 %", "100 %", "24", "4 %"),
+):  # fmt: skip
+    _shape = {"kraken": funding.PREMIUM_ALONE, "deribit": funding.DEAD_BAND, "drift-rate": funding.OFFSET}.get(
+        _name, funding.CLAMPED
+    )
+    _drawn = {
+        funding.PREMIUM_ALONE: "average",
+        funding.CLAMPED: "(average + min(max(interest - average, -band), band))",
+        funding.DEAD_BAND: "(max(band, average) + min(-band, average))",
+        funding.OFFSET: "(min(max(average, -band), band) + interest)",
+    }[_shape]
+    form(
+        "funding-rate", _name, _source,
+        f"premiums rate*; kept rate = {_kept}; rising flag = {'yes' if _name in ('binance', 'bybit') else 'no'}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor number = {_divisor}; cap rate = {_cap}",
+        _AVERAGE,
+        step("rate", "rate", f"min(max(ppb({_drawn} * scale / divisor), -cap), cap)", _rate(_shape), "average interest band scale divisor cap"),
+        **_FUNDING_KNOBS,
+    )  # fmt: skip
+form(
+    "funding-rate", "dydx", "dydxprotocol/v4-chain, x/perpetuals: 8 h rate, held within 600 % of initial less maintenance margin", "premiums rate*; initial rate; maintenance rate; factor rate = 600 %",
+    step("average", "rate", "truncated(sum(premiums) / len(premiums))", lambda premiums: Fraction(in_ppm(sum(premiums) / len(premiums)), MICRO)),
+    step("cap", "rate", "factor * (initial - maintenance)", lambda factor, initial, maintenance: factor * (initial - maintenance)),
+    step("rate", "rate", "min(max(average, -cap), cap)", lambda average, cap: Fraction(uncompiled(funding.held_within)(in_ppm(average), in_ppm(cap)), MICRO)),
+)  # fmt: skip
+form(
+    "funding-rate", "interest", "BitMEX, perpetual contracts guide: interest of the two currencies, per interval", "quote_rate rate; base_rate rate; intervals number = 3",
+    step("rate", "rate", "(quote_rate - base_rate) / intervals", funding.interest_of_currencies, "quote_rate base_rate intervals"),
+)  # fmt: skip
+form(
+    "funding-rate", "drift", "drift-labs/protocol-v2, math/funding: hourly", "mark price; index price; clamp rate = 10 %; offset number = 0; periods number = 24",
+    step("spread", "money", "min(max(mark - index, -index * clamp), index * clamp)", funding.held_spread, "mark index clamp"),
+    step("per_unit", "money", "(spread + index * offset) / periods", funding.spread_funding, "spread index offset periods"),
+    step("rate", "rate", "per_unit / index", lambda per_unit, index: per_unit / index),
+)  # fmt: skip
+form(
+    "funding-rate", "gmx", "GMX v2 synthetics: funding a second", "factor number; exponent number = 1; long_interest money; short_interest money",
+    step("imbalance", "money", "abs(long_interest - short_interest)", lambda a, b: abs(a - b), "long_interest short_interest"),
+    step("raised", "number", "imbalance ** exponent", lambda imbalance, exponent: imbalance**exponent if exponent.denominator == 1 else Fraction(float(imbalance) ** float(exponent))),
+    step("paid", "rate", "factor * raised / (long_interest + short_interest)", lambda f, r, a, b: funding.larger_side_rate(f, r, a + b), "factor raised long_interest short_interest"),
+    step("received", "rate", "-paid * max(long_interest, short_interest) / min(long_interest, short_interest)", lambda p, a, b: funding.smaller_side_rate(p, max(a, b), min(a, b)), "paid long_interest short_interest"),
+    step("long_rate", "rate", "paid if long_interest > short_interest else received", lambda paid, received, a, b: paid if a > b else received, "paid received long_interest short_interest"),
+)  # fmt: skip
+_VEGA = "internal price; external price; years number = 0; interest rate = 0; clamp_lower rate = 0; clamp_upper rate = 0; scaling number = 1; rate_lower rate = -100000 %; rate_upper rate = 100000 %"
+form(
+    "funding-rate", "vega", "Vega specification 0053-PERP", _VEGA,
+    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    step("payment", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    step("rate", "rate", "payment / external", lambda payment, external: payment / external),
+)  # fmt: skip
+form(
+    "funding-rate", "mango", "Mango v4: a day's rate, impact mid over oracle within bounds", "impact_mid price; index price; rate_lower rate = -5 %; rate_upper rate = 5 %",
+    step("rate", "rate", "min(max(impact_mid / index - 1, rate_lower), rate_upper)", lambda impact_mid, index, rate_lower, rate_upper: min(max(impact_mid / index - 1, rate_lower), rate_upper)),
+)  # fmt: skip
+form(
+    "funding-rate", "derive", "Derive: premium paid off over 16 h (BTC, ETH, SOL) or 8 h, an hour", "premium rate; hours number = 8; cap rate = 0.068493 %",
+    step("rate", "rate", "min(max(premium / hours, -cap), cap)", funding.amortised_rate, "premium hours cap"),
+)  # fmt: skip
+form(
+    "funding-rate", "ostium", "Ostium contracts: rollover of a side", "pure rate; side side; broker rate",
+    step("rate", "rate", "side * pure + broker", funding.broker_rate, "pure side broker"),
+)  # fmt: skip
+
+for _name, _source in (
+    ("kraken", "Kraken, funding of linear perpetuals: relative rate x index (FUND-4)"),
+    ("hyperliquid", "Hyperliquid: size x oracle price x rate (FUND-10)"),
+    ("trade-xyz", "trade.xyz: payment on the oracle price (FUND-10)"),
+    ("binance", "Binance: on the mark (FUND-10)"),
+    ("bybit", "Bybit: on the mark (FUND-10)"),
+    ("bitmex", "BitMEX: on the mark (FUND-10)"),
+    ("okx", "OKX: on the mark"),
+    ("gmx", "GMX v2: rate a second x value"),
+):
+    form(
+        "funding-payment", _name, _source, "rate rate; index price; signed_size size",
+        step("payment", "money", "rate * index * signed_size", funding.index_payment, "rate index signed_size"),
+    )  # fmt: skip
+form(
+    "funding-payment", "bitmex-inverse", "BitMEX, perpetual contracts guide: inverse contract of one dollar; in coin", "contracts number; price price; rate rate",
+    step("value", "number", "contracts / price", funding.inverse_value, "contracts price"),
+    step("payment", "number", "value * rate", lambda value, rate: value * rate),
+)  # fmt: skip
+for _name, _basis in (("thalex", 24), ("deribit", 8)):
+    form(
+        "funding-payment", _name, f"{_name.title()}: distance of mark and index, accrued over {_basis} h", f"mark price; index price; signed_size size; duration hours; basis number = {_basis}",
+        step("payment", "money", "(mark - index) * signed_size * duration / basis", funding.accrued_payment, "mark index signed_size duration basis"),
+    )  # fmt: skip
+form(
+    "funding-payment", "dydx", "dydxprotocol/v4-chain, x/perpetuals/funding: funding index, whole quantums, rounded towards zero", "rate rate; price price; duration hours = 1h; exponent number = -10; signed_size size = 1",
+    step("index_change", "number", "whole(rate * 1000000 * price * duration / 8 * 10 ** (exponent + 6))", lambda rate, price, duration, exponent: Fraction(_dydx_index(rate, price, duration, exponent))),
+    step("payment", "money", "signed_size * index_change / 10 ** (exponent + 12)", lambda signed_size, index_change, exponent: signed_size * index_change / Fraction(10) ** (int(exponent) + 12)),
+)  # fmt: skip
+
+
+def _dydx_index(rate: Fraction, price: Fraction, duration: Fraction, exponent: Fraction) -> int:
+    """Decimals of the price go into the exponent, so that whole numbers go in."""
+    digits = 0
+    while (price * 10**digits).denominator != 1:
+        digits += 1
+    if duration.denominator != 1:
+        raise ValueError("funding is settled each hour")
+    return funding.index_change_quantums(
+        in_ppm(rate), int(price * 10**digits), int(duration), int(exponent) + 6 - digits
+    )
+
+
+form(
+    "funding-payment", "vega", "Vega specification 0053-PERP: payment of a period per unit, part of it in an auction", _VEGA + "; trading rate = 100 %; signed_size size = 1",
+    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    step("per_unit", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    step("payment", "money", "per_unit * trading * signed_size", lambda per_unit, trading, signed_size: per_unit * trading * signed_size),
+)  # fmt: skip
+
+form(
+    "time-average", "vega", "Vega specification 0053-PERP: without the time in an auction", "points point*; begin number = 0; end number; pause_from number = 0; pause_to number = 0",
+    step("average", "price", "look up: each price times the time it stood within the period and outside the pause, over that time", funding.average_over_time, "points begin end pause_from pause_to"),
+)  # fmt: skip

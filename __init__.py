@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhours.experiments.run import Run
     from offhours.experiments.scenario import Scenario, read_scenario, scenario, scenarios
     from offhours.sim import calculator
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
     from offhours.sim.simulation import Simulation
 
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ _WHERE = {
     "read_scenario": "offhours.experiments.scenario:read_scenario",
     "Scenario": "offhours.experiments.scenario:Scenario",
     "Run": "offhours.experiments.run:Run",
-    "Mistake": "offhours.sim.rules:Mistake",
+    "Mistake": "offhours.sim.mistake:Mistake",
     "Simulation": "offhours.sim.simulation:Simulation",
     "OffhoursModel": "offhours.agents.mesa_model:OffhoursModel",
     "Trader": "offhours.agents.mesa_model:Trader",

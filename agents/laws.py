@@ -36,7 +36,8 @@ from offhours.sim.chance import BUILD, key_of, person, shuffle_key, uniforms
 from offhours.sim.compile import kernel
 from offhours.sim.curves import exp, normal_quantile, power
 from offhours.sim.declare import Knob
-from offhours.sim.rules import Given, Mistake, Origin, nearest, plain_text, read_knob
+from offhours.sim.given import Given, Origin, plain_text, read_knob
+from offhours.sim.mistake import Mistake, nearest
 
 Values = np.ndarray[Any, Any]
 

@@ -64,7 +64,7 @@ def calc_command(
 
 def _given(words: list[str]) -> dict[str, Any]:
     """The inputs behind a question: --name value, --name=value or name=value."""
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     found: dict[str, Any] = {}
     at = 0
@@ -127,8 +127,8 @@ def _print_forms(question: str, as_json: bool) -> None:
 def _print_own_policy(text: str, given: dict[str, Any], allowed: bool, as_json: bool) -> None:
     """What a policy of one's own takes of each; it is asked as the built-in ones are."""
     from offhours.sim.calculator import ask
+    from offhours.sim.mistake import Mistake, nearest
     from offhours.sim.policies import TIME_LIMIT_S, Candidates, checked, load
-    from offhours.sim.rules import Mistake, nearest
 
     columns = {
         "scores": "score",
@@ -161,7 +161,7 @@ def _print_own_policy(text: str, given: dict[str, Any], allowed: bool, as_json: 
 def _print_all(question: str, ticker: str, given: dict[str, Any], as_json: bool) -> None:
     """One line for each form that these inputs are enough for; what a form has no use for is left out."""
     from offhours.sim.calculator import FORMS, ask
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     answers = {}
     for name, form in FORMS[question].items():

@@ -30,7 +30,7 @@ from offhours.experiments.figures import (
 from offhours.experiments.metrics import cascades, gaps
 from offhours.experiments.metrics.funding import autocorrelation
 from offhours.sim.hours import HOUR_US, MINUTE_US, format_new_york
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -74,7 +74,7 @@ def _guarded(command: Callable[Parameters, Returned]) -> Callable[Parameters, Re
 def _sentence(error: Exception) -> str | None:
     """What a person is told of a mistake of his; None for a mistake of the program."""
     from offhours.sim.hours import HoursError
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
     from offhours.sim.units import UnitError
 
     if isinstance(error, (Mistake, UnitError, HoursError)):
@@ -100,7 +100,7 @@ Allow = Annotated[
 
 
 def _changes(pairs: list[str] | None) -> dict[str, str]:
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     found = {}
     for pair in pairs or ():
@@ -113,7 +113,7 @@ def _changes(pairs: list[str] | None) -> dict[str, str]:
 
 def _whole(option: str, text: str, low: int, high: int, meaning: str) -> int:
     """A whole number given to an option."""
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     digits = text.strip()
     if not digits.isdecimal() or not low <= int(digits) <= high:
@@ -291,8 +291,8 @@ def _described(own: Scenario, basis: bool) -> list[str]:
     """A scenario for reading: question, times, groups, and what differs from the venue's own file."""
     from offhours.experiments.scenario import every_knob
     from offhours.sim import units
+    from offhours.sim.given import plain_text
     from offhours.sim.hours import format_new_york
-    from offhours.sim.rules import plain_text
 
     known = every_knob()
 
@@ -392,7 +392,8 @@ def _plainly(value: Any) -> str:
 def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leverage_max, or its last part")]) -> None:
     """Say what a knob means: unit, range, default, and what that rests on."""
     from offhours.experiments.scenario import FIELDS, every_knob, populations
-    from offhours.sim.rules import CLASS_KNOB, Mistake, nearest
+    from offhours.sim.mistake import Mistake, nearest
+    from offhours.sim.names import CLASS_KNOB
 
     if name in FIELDS:
         typer.echo(f"{name}: {FIELDS[name]}; a field of the scenario")
@@ -444,7 +445,7 @@ def runs_command(
     ),
 ) -> None:
     """List the runs there are: changes, headline, time."""
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     if not folder.is_dir():
         raise Mistake(str(folder), "", "", "is not a folder; runs go to 'runs' where --out says nothing else")
@@ -472,7 +473,8 @@ def new_command(
     import importlib.resources
 
     from offhours.experiments.scenario import scenario
-    from offhours.sim.rules import Mistake, read_text
+    from offhours.sim.given import read_text
+    from offhours.sim.mistake import Mistake
 
     scenario(source)
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
@@ -535,7 +537,7 @@ def _about(seconds: float) -> str:
 
 def _listed(option: str, text: str | None) -> list[str]:
     """What an option names, separated by commas."""
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     if text is None:
         return []
@@ -606,7 +608,7 @@ def compare_command(
     from offhours.experiments.many import run_all
     from offhours.experiments.run import Run
     from offhours.experiments.scenario import scenario
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     if venues is not None or policies is not None:
         if b is not None or vary is not None:
@@ -664,7 +666,7 @@ def _path(letter: str, run: Run) -> str:
 def _show(comparisons: list[Comparison], runs: Mapping[str, Run], out: Path, name: str, as_json: bool) -> None:
     """Print comparisons and draw the paths of the first seed, where it was run to its end."""
     from offhours.experiments.compare import lines, write_paths
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -692,7 +694,7 @@ def figures_command(
     from offhours.experiments.figures import FIGURES
     from offhours.experiments.report import write_figures
     from offhours.experiments.run import Run
-    from offhours.sim.rules import Mistake, nearest
+    from offhours.sim.mistake import Mistake, nearest
 
     chosen = tuple(filter(None, (word.strip() for word in only.split(","))))
     for word in chosen:
@@ -731,7 +733,7 @@ def account_command(
     """Tell an account's life: sentences, a ledger that sums, a picture of its equity."""
     from offhours.experiments import story
     from offhours.experiments.run import Run
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     number = (
         None if named is None else _whole("ID", named, 0, 1 << 40, "an account's number, as in the table of accounts")
@@ -762,7 +764,7 @@ def account_command(
 def schema_command(table: Annotated[str | None, typer.Argument(help="one table")] = None) -> None:
     """Say what a run's tables and columns mean."""
     from offhours.experiments.tables import SENTENCES, names, schema
-    from offhours.sim.rules import Mistake, nearest
+    from offhours.sim.mistake import Mistake, nearest
 
     if table is None:
         for name in names():
@@ -784,7 +786,7 @@ def glossary_command(word: Annotated[str | None, typer.Argument(help="one word")
     import importlib.resources
     import tomllib
 
-    from offhours.sim.rules import Mistake, nearest
+    from offhours.sim.mistake import Mistake, nearest
 
     text = importlib.resources.files("offhours.experiments").joinpath("glossary.toml").read_text("utf-8")
     words: dict[str, str] = tomllib.loads(text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhours.experiments.scenario import Scenario
 from offhours.sim import units
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run

@@ -31,7 +31,7 @@ from offhours.sim.hours import (
     regular_closes,
     regular_opens,
 )
-from offhours.sim.rules import Mistake, nearest
+from offhours.sim.mistake import Mistake, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

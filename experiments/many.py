@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhours.experiments.scenario import Scenario
 from offhours.sim.compile import source_digest
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run

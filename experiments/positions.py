@@ -28,9 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offhours.sim.given import plain_text
 from offhours.sim.market import accounts
 from offhours.sim.market.book import book_rules
-from offhours.sim.rules import Mistake, Rules, nearest, plain_text
+from offhours.sim.mistake import Mistake, nearest
+from offhours.sim.rules import Rules
 
 if TYPE_CHECKING:
     from offhours.sim.simulation import Simulation

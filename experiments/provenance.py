@@ -29,7 +29,8 @@ from offhours.experiments.scenario import Scenario, read_scenario
 from offhours.experiments.tables import RECORDED, names, table_digest, tables_md, write_parquet
 from offhours.sim.compile import source_digest
 from offhours.sim.declare import spec_of
-from offhours.sim.rules import Mistake, plain_text
+from offhours.sim.given import plain_text
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Progress, Run

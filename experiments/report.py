@@ -34,8 +34,9 @@ from offhours.experiments.figures import (
 )
 from offhours.experiments.scenario import scenarios
 from offhours.experiments.summary import dollars
+from offhours.sim.given import plain_text
 from offhours.sim.hours import format_new_york
-from offhours.sim.rules import knobs, plain_text
+from offhours.sim.knobs import knobs
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run

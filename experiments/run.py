@@ -38,8 +38,8 @@ from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders, waterfall
 from offhours.sim.market.world import RECORDED as LOGGED
+from offhours.sim.mistake import Mistake
 from offhours.sim.policies import PolicyError
-from offhours.sim.rules import Mistake
 from offhours.sim.tape import Tape
 from offhours.sim.underlying import closed_windows
 

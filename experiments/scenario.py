@@ -80,6 +80,7 @@ from offhours.sim import units
 from offhours.sim.chance import key_of
 from offhours.sim.curves import log
 from offhours.sim.declare import A, Knob, columns_of, spec_of
+from offhours.sim.given import Given, Origin, plain_text, read_knob, read_text, read_toml
 from offhours.sim.hours import (
     DAY_US,
     SECOND_US,
@@ -91,37 +92,14 @@ from offhours.sim.hours import (
     regular_opens,
     schedule,
 )
+from offhours.sim.knobs import SECTIONS, knobs
+from offhours.sim.layers import LAYERS, Layer, check_ticker, read_layer, set_layer
 from offhours.sim.market import ask, halts, stock
-from offhours.sim.rules import (
-    CLASS,
-    FUNDING_POLICY,
-    LAYERS,
-    POLICY,
-    REACH_TICKS,
-    SECTIONS,
-    Difference,
-    Given,
-    Layer,
-    Mistake,
-    Origin,
-    Rules,
-    check_ticker,
-    is_file,
-    is_own,
-    knobs,
-    nearest,
-    plain_text,
-    reach_sentence,
-    read_asset,
-    read_classes,
-    read_knob,
-    read_layer,
-    read_text,
-    read_toml,
-    resolve,
-    set_layer,
-    tickers,
-)
+from offhours.sim.mistake import Mistake, nearest
+from offhours.sim.names import CLASS, FUNDING_POLICY, POLICY, is_own
+from offhours.sim.rulebook import is_file, read_asset, tickers
+from offhours.sim.rules import REACH_TICKS, Difference, Rules, reach_sentence, resolve
+from offhours.sim.tiers import read_classes
 from offhours.sim.underlying import PPB, GivenGap, Release, closed_windows, earnings_rows, plan_rows, replay_rows
 
 if TYPE_CHECKING:

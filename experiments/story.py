@@ -22,7 +22,7 @@ from offhours.experiments.metrics.gaps import maintenance_uusd
 from offhours.experiments.metrics.hedges import Hedge, hedge_of, row_of
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import accounts, book, clock, funding, margin, matching, oracle, positions, waterfall
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -129,7 +129,7 @@ def _endowment_gains(measured: Measured) -> dict[str, int]:
 
 
 def _text(value: Any) -> str:
-    from offhours.sim.rules import plain_text
+    from offhours.sim.given import plain_text
 
     return plain_text(value)
 

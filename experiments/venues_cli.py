@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from offhours.sim.rules import Venue
+    from offhours.sim.rulebook import Venue
 
 Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -54,24 +54,25 @@ class Said:
 
 def rules_of(name: str, ticker: str) -> dict[str, Said]:
     """Every rule of a rulebook by name: knobs (for a ticker), margin tiers, forms of the calculator, further facts."""
-    from offhours.sim import rules
+    from offhours.sim import layers, rulebook, rules
     from offhours.sim.calculator import tiers_of
+    from offhours.sim.names import CLASS
 
-    book = rules.read_venue(name)
+    book = rulebook.read_venue(name)
     found: dict[str, Said] = {}
-    rules.check_ticker(ticker, rules.tickers(), "--ticker", "")
-    if rules.runs(book):
+    layers.check_ticker(ticker, rulebook.tickers(), "--ticker", "")
+    if rulebook.runs(book):
         resolved = rules.resolve(book, (ticker,))
         for (_, knob), setting in resolved.settings.items():
             if not knob.startswith("stock"):
                 default = setting.origin.layer == "default"
                 found[knob] = Said(setting.text, setting.origin.source, setting.origin.assumed, default)
-        chosen = resolved.setting(rules.CLASS)
+        chosen = resolved.setting(CLASS)
         found["perp.margin.tiers"] = Said(
             "; ".join(_tier(*tier) for tier in tiers_of(resolved, ticker)), f"class {chosen.text}"
         )
     else:
-        layer = rules.read_layer(book.document, "venue", book.file, rules.tickers())
+        layer = layers.read_layer(book.document, "venue", book.file, rulebook.tickers())
         for knob in (knob for of, knob in layer if of in ("", ticker)):
             given = layer.get((ticker, knob)) or layer["", knob]
             found[knob] = Said(given.text, given.origin.source, given.origin.assumed)
@@ -94,7 +95,7 @@ def _entry(book: Venue, entry: Any) -> Said:
 def _forms(name: str, book: Venue, ticker: str) -> dict[str, Said]:
     """The formula of each question that a rulebook answers."""
     from offhours.sim.calculator import QUESTIONS, chosen
-    from offhours.sim.rules import Mistake
+    from offhours.sim.mistake import Mistake
 
     found = {}
     for question in QUESTIONS:
@@ -132,13 +133,13 @@ KINDS = {"perp": "perps, a market runs by it", "formulas": "formulas only", "spo
 
 def venues_command(context: typer.Context, as_json: Json = False) -> None:
     """List the rulebooks: what each is, from when, how much of it is sourced and how much assumed."""
-    from offhours.sim import rules
+    from offhours.sim import rulebook
 
     if context.invoked_subcommand is not None:
         return
     rows = []
-    for name in rules.venues():
-        book = rules.read_venue(name)
+    for name in rulebook.venues():
+        book = rulebook.read_venue(name)
         sourced, assumed = counted(book.document)
         kind = str(book.document.get("kind", "perp"))
         rows.append({"name": name, "title": book.title, "kind": kind, "effective": str(book.effective), "sourced": sourced, "assumed": assumed})  # fmt: skip
@@ -160,7 +161,7 @@ def diff_command(
     as_json: Json = False,
 ) -> None:
     """Say rule by rule how two rulebooks differ, and what each value rests on."""
-    from offhours.sim.rules import read_venue
+    from offhours.sim.rulebook import read_venue
 
     one, other = read_venue(a), read_venue(b)
     left, right = rules_of(a, ticker), rules_of(b, ticker)
@@ -206,14 +207,16 @@ def new_command(
     import importlib.resources
     import re
 
-    from offhours.sim import rules
+    from offhours.sim import layers, rulebook
+    from offhours.sim.given import read_text
+    from offhours.sim.mistake import Mistake
 
-    book = rules.read_venue(source)
+    book = rulebook.read_venue(source)
     if "@" in source:
-        raise rules.Mistake("--from", "", source, f"a rulebook of one's own begins with a whole one: --from {source.partition('@')[0]}")  # fmt: skip
+        raise Mistake("--from", "", source, f"a rulebook of one's own begins with a whole one: --from {source.partition('@')[0]}")  # fmt: skip
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
     if source.endswith(".toml"):
-        text = rules.read_text(source)
+        text = read_text(source)
     else:
         text = importlib.resources.files("offhours.sim.venues").joinpath(f"{source}.toml").read_text("utf-8")
     # What held before, which comes last, is the other venue's past.
@@ -222,9 +225,9 @@ def new_command(
     text = re.sub(r"(?m)^name = .*$", lambda _: f"name = {own}", text, count=1)
     title = json.dumps(f"{target.stem}, begun from {book.title}", ensure_ascii=False)
     text = re.sub(r"(?m)^title = .*$", lambda _: f"title = {title}", text, count=1)
-    if rules.runs(book):
+    if rulebook.runs(book):
         text = _with_the_rest(
-            text, {knob for _, knob in rules.read_layer(book.document, "venue", book.file, rules.tickers())}
+            text, {knob for _, knob in layers.read_layer(book.document, "venue", book.file, rulebook.tickers())}
         )
     head = f"# A rulebook of one's own. A scenario names it by its path: venue = {json.dumps(target.name)}\n"
     whole = head + text
@@ -232,9 +235,9 @@ def new_command(
         with target.open("x", encoding="utf-8", newline="\n") as file:
             file.write(whole)
     except FileExistsError:
-        raise rules.Mistake(str(target), "", "", "exists already; choose another name") from None
+        raise Mistake(str(target), "", "", "exists already; choose another name") from None
     except OSError as error:
-        raise rules.Mistake(str(target), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None  # fmt: skip
+        raise Mistake(str(target), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None  # fmt: skip
     typer.echo(
         f'{target}: change it, then `offhours venues check {target}` and name it in a scenario: venue = "{target}"'
     )
@@ -244,10 +247,10 @@ def _with_the_rest(text: str, said: set[str]) -> str:
     """A rulebook's text with a comment for every knob it does not speak of, below the table that the knob belongs to."""
     import re
 
-    from offhours.sim import rules
+    from offhours.sim.knobs import knobs
 
     rest: dict[str, list[str]] = {}
-    for name, named in rules.knobs().items():
+    for name, named in knobs().items():
         if name not in said and not name.startswith("stock"):
             choices = f" ({', '.join(named.knob.choices)})" if named.knob.choices else ""
             line = f"# {name.rpartition('.')[2]} = {json.dumps(named.knob.default)}  # {named.knob.meaning}{choices}"
@@ -271,26 +274,27 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Read a rulebook, for every ticker, and run the calculator over it."""
-    from offhours.sim import calculator, rules
+    from offhours.sim import calculator, layers, rulebook, rules
+    from offhours.sim.mistake import Mistake, nearest
 
-    book = rules.read_venue(name)
-    rules.check_ticker(ticker, rules.tickers(), "--ticker", "")
-    if rules.runs(book):
-        rules.resolve(book, rules.tickers())
+    book = rulebook.read_venue(name)
+    layers.check_ticker(ticker, rulebook.tickers(), "--ticker", "")
+    if rulebook.runs(book):
+        rules.resolve(book, rulebook.tickers())
         for span in book.document.get("earlier", []):
-            rules.resolve(f"{name.partition('@')[0]}@{span['begin']}", rules.tickers())
+            rules.resolve(f"{name.partition('@')[0]}@{span['begin']}", rulebook.tickers())
     else:
-        rules.read_layer(book.document, "venue", book.file, rules.tickers())
+        layers.read_layer(book.document, "venue", book.file, rulebook.tickers())
     for question in book.document.get("calculator", {}):
         if question not in calculator.QUESTIONS:
-            near = rules.nearest(question, calculator.QUESTIONS)
-            raise rules.Mistake(book.file, f"calculator.{question}", "", f"there is no such question{near}")
+            near = nearest(question, calculator.QUESTIONS)
+            raise Mistake(book.file, f"calculator.{question}", "", f"there is no such question{near}")
         calculator.chosen(question, name, ticker)
     answers = {}
     for question in calculator.QUESTIONS:
         try:
             calculator.chosen(question, name, ticker)
-        except rules.Mistake:
+        except Mistake:
             continue
         answers[question] = calculator.example(question, name, ticker, by_knobs=True)
     sourced, assumed = counted(book.document)

@@ -23,8 +23,11 @@ from typing import TYPE_CHECKING, Any
 from offhours.experiments.compare import CONFIDENCE
 from offhours.experiments.many import Failure, Step, run_all
 from offhours.experiments.scenario import Scenario
+from offhours.sim.layers import read_layer
 from offhours.sim.market import waterfall
-from offhours.sim.rules import POLICY, Mistake, read_layer, read_venue, runs, tickers
+from offhours.sim.mistake import Mistake
+from offhours.sim.names import POLICY
+from offhours.sim.rulebook import read_venue, runs, tickers
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run

@@ -47,7 +47,7 @@ from offhours.experiments.who_pays import (
 )
 from offhours.experiments.who_pays import counted as runs_counted
 from offhours.sim.hours import new_york_date
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

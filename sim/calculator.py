@@ -9,7 +9,7 @@ Every formula is a function of the market's own rooms (``sim/market``): what the
 "8h", "$10,000") or numbers (shares of one, hours, dollars), taken exactly; where a venue counts in whole pieces, so does its
 form here. With a venue that has a rulebook, inputs that are not given are taken from it.
 
-``answer.steps`` holds each formula with the numbers put in. A mistake is a :class:`~offhours.sim.rules.Mistake`: one sentence.
+``answer.steps`` holds each formula with the numbers put in. A mistake is a :class:`~offhours.sim.mistake.Mistake`: one sentence.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from offhours.sim import rules, units
+from offhours.sim import rulebook, rules, units
 from offhours.sim.forms import EXAMPLES, FORMS, MEANINGS, MICRO, QUESTIONS, Form, Input, Step, Value
 from offhours.sim.market import margin
-from offhours.sim.rules import Mistake, nearest
+from offhours.sim.mistake import Mistake, nearest
+from offhours.sim.names import CLASS, STAGES
+from offhours.sim.tiers import read_classes
 from offhours.sim.units import UnitError
 
 __all__ = [
@@ -374,14 +376,14 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
     forms = FORMS[question]
     if venue is None:
         return [(next(iter(forms.values())), {})]
-    own = rules.is_file(venue)
-    if not own and not rules.is_venue(venue):
+    own = rulebook.is_file(venue)
+    if not own and not rulebook.is_venue(venue):
         if venue in forms:
             return [(forms[venue], {})]
-        everyone = {*forms, *rules.venues()}
+        everyone = {*forms, *rulebook.venues()}
         allowed = f"no form '{venue}'; there are {', '.join(forms)}{nearest(venue, everyone)}"
         raise Mistake(f"calc {question}", "", venue, allowed)
-    book = rules.read_venue(venue) if own else _built_in(venue)
+    book = rulebook.read_venue(venue) if own else _built_in(venue)
     said = book.document.get("calculator", {}).get(question, {})
     entry = said if isinstance(said, Mapping) else {"form": said}
     named = str(entry.get("form", book.name))
@@ -398,9 +400,9 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
 
 
 @functools.cache
-def _built_in(venue: str) -> rules.Venue:
+def _built_in(venue: str) -> rulebook.Venue:
     """A rulebook that comes with the package, read once."""
-    return rules.read_venue(venue)
+    return rulebook.read_venue(venue)
 
 
 @functools.cache
@@ -408,9 +410,9 @@ def _built_in_rules(venue: str, ticker: str) -> rules.Rules:
     return rules.resolve(_built_in(venue), (ticker,))
 
 
-def _resolved(book: rules.Venue, ticker: str) -> rules.Rules:
+def _resolved(book: rulebook.Venue, ticker: str) -> rules.Rules:
     """The rules that a rulebook makes for a ticker; those of the package's own are worked out once."""
-    if book.name in rules.venues() and book is _built_in(book.name):
+    if book.name in rulebook.venues() and book is _built_in(book.name):
         return _built_in_rules(book.name, ticker)
     return rules.resolve(book, (ticker,))
 
@@ -442,9 +444,9 @@ _IF_USED = {
 """Forms of rulebooks in which a knob is not zero."""
 
 
-def _derived(book: rules.Venue, question: str, ticker: str) -> str:
+def _derived(book: rulebook.Venue, question: str, ticker: str) -> str:
     """The form that a rulebook's knobs amount to, where it is not one of the named venues; "" where it says nothing."""
-    if not rules.runs(book):
+    if not rulebook.runs(book):
         return ""
     if question in _BY_KNOB:
         knob, forms = _BY_KNOB[question]
@@ -454,12 +456,14 @@ def _derived(book: rules.Venue, question: str, ticker: str) -> str:
         for knob, form in _IF_USED[question].items():
             if resolved.setting(knob).value:
                 return form
-    if question == "insurance-room" and "insurance fund" in _resolved(book, ticker).setting(rules.STAGES).text:
+    if question == "insurance-room" and "insurance fund" in _resolved(book, ticker).setting(STAGES).text:
         return "drawdown"
     return _ALIKE.get(question, "")
 
 
-def _from_book(book: rules.Venue, entry: Mapping[str, Any], form: Form, ticker: str) -> dict[str, tuple[object, str]]:
+def _from_book(
+    book: rulebook.Venue, entry: Mapping[str, Any], form: Form, ticker: str
+) -> dict[str, tuple[object, str]]:
     """What a rulebook says of a form's inputs: values beside the form's name, else the knobs that the market runs on."""
     found: dict[str, tuple[object, str]] = {}
     for item in form.inputs:
@@ -467,19 +471,19 @@ def _from_book(book: rules.Venue, entry: Mapping[str, Any], form: Form, ticker: 
             said = entry[item.name]
             found[item.name] = (said["value"] if isinstance(said, Mapping) else said, book.file)
     wanted = [item for item in form.inputs if item.knob and item.name not in found]
-    if wanted and rules.runs(book):
+    if wanted and rulebook.runs(book):
         resolved = _resolved(book, ticker)
         for item in wanted:
             if item.knob == "tiers":
                 found[item.name] = (
                     tiers_of(resolved, ticker),
-                    f"{book.file}, class {resolved.setting(rules.CLASS).text}",
+                    f"{book.file}, class {resolved.setting(CLASS).text}",
                 )
             else:
                 setting = resolved.setting(item.knob)
                 found[item.name] = (setting.text, setting.origin.file or "default")
     elif any(item.knob == "tiers" for item in wanted):
-        classes = rules.read_classes(book.document, book.file)
+        classes = read_classes(book.document, book.file)
         for item in wanted:
             if item.knob == "tiers" and classes:
                 name, first = next(iter(classes.items()))

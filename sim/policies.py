@@ -35,8 +35,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhours.sim.compile import uncompiled
+from offhours.sim.given import read_text
 from offhours.sim.market import deleverage
-from offhours.sim.rules import Mistake, nearest, own_program, read_text
+from offhours.sim.mistake import Mistake, nearest
+from offhours.sim.names import own_program
 
 Floats = NDArray[np.float64]
 
@@ -352,7 +354,7 @@ POLICIES: Mapping[str, Policy] = {
 
 
 def policy(name: str) -> Policy:
-    """A built-in policy by name; :class:`~offhours.sim.rules.Mistake` with the nearest one otherwise."""
+    """A built-in policy by name; :class:`~offhours.sim.mistake.Mistake` with the nearest one otherwise."""
     if name not in POLICIES:
         allowed = f"there is no policy '{name}'; there are {', '.join(POLICIES)}{nearest(name, POLICIES)}"
         raise Mistake("adl.policy", "", name, allowed)

@@ -26,9 +26,10 @@ import numpy as np
 
 from offhours.sim.curves import log
 from offhours.sim.declare import spec_of
+from offhours.sim.layers import check_ticker
 from offhours.sim.market import gap, stock
 from offhours.sim.market.clock import HALTED, REGULAR, SECOND_US
-from offhours.sim.rules import Mistake, check_ticker
+from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
     import pandas as pd

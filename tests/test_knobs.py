@@ -17,8 +17,10 @@ from offhours.agents.crowd import CROWD, POPULATIONS
 from offhours.experiments.scenario import GapKnobs, GroupKnobs, every_knob
 from offhours.sim import units
 from offhours.sim.declare import Knob, columns_of
+from offhours.sim.knobs import SECTIONS
 from offhours.sim.market.world import MARKET
-from offhours.sim.rules import NAMES, SECTIONS, read_asset, read_venue, tickers, venues
+from offhours.sim.names import NAMES
+from offhours.sim.rulebook import read_asset, read_venue, tickers, venues
 
 KINDS = ("rule", "measured", "literature", "chosen")
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

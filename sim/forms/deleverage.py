@@ -11,7 +11,7 @@ from offhours.sim.compile import uncompiled
 from offhours.sim.forms.dydx import ACCOUNT, SLICE
 from offhours.sim.forms.form import MICRO, Value, form, in_micro, step
 from offhours.sim.market import deleverage, liquidation
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 
 def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:

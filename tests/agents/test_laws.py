@@ -10,7 +10,8 @@ import pytest
 
 from offhours.agents.laws import Pareto, draw, members, read_law, round_half_up
 from offhours.sim.declare import Knob
-from offhours.sim.rules import Given, Mistake, Origin
+from offhours.sim.given import Given, Origin
+from offhours.sim.mistake import Mistake
 
 SIZE = Knob("$500", "uusd", "$1", "$1B", "what an account begins with", basis="chosen: for a test")
 LEVERAGE = Knob("20x", "leverage", "1x", "50x", "wanted leverage", basis="chosen: for a test")

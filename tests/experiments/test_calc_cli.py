@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offhours.sim import calculator, rules
+from offhours.sim import calculator, rulebook, rules
 
 from .test_cli import here, mistake, offhours
 
@@ -122,7 +122,7 @@ def test_an_allocation_may_be_ones_own(here: Path) -> None:
 
 def test_venues_are_listed_with_what_is_sourced_and_what_assumed() -> None:
     text = printed("venues")
-    assert all(name in text for name in rules.venues())
+    assert all(name in text for name in rulebook.venues())
     rows = {row["name"]: row for row in json.loads(printed("venues", "--json"))}
     assert (rows["kraken-spot"]["sourced"], rows["kraken-spot"]["assumed"]) == (11, 2)
     assert {row["kind"] for row in rows.values()} == {"perp", "formulas", "spot"}

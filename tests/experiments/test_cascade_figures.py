@@ -21,7 +21,7 @@ from offhours.experiments.tables import RECORDED, Instruments, shown
 from offhours.sim.declare import spec_of
 from offhours.sim.hours import MINUTE_US, SECOND_US, parse_new_york
 from offhours.sim.market.liquidation import DELEVERAGED, OPENED
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny
 

@@ -9,7 +9,7 @@ import pytest
 from offhours.experiments.compare import compare, inputs, lines, variants
 from offhours.experiments.many import run_all
 from offhours.experiments.run import run_one
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny, tiny_run
 

@@ -23,7 +23,7 @@ from offhours.experiments.scenario import Scenario, scenario
 from offhours.experiments.tables import LEVERAGES, schema
 from offhours.sim.hours import DAY_US, HOUR_US, MINUTE_US, SECOND_US, parse_new_york
 from offhours.sim.market import waterfall
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import FILE, tiny
 

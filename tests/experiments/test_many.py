@@ -15,7 +15,7 @@ from offhours.experiments import run as run_module
 from offhours.experiments.many import Failure, Shelf, Step, key_of_run, run_all
 from offhours.experiments.run import MarketFull, Run
 from offhours.experiments.tables import Instruments
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny
 

@@ -19,7 +19,7 @@ from offhours.experiments.run import MarketFull, Run, build, run, run_one
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.sim import policies
 from offhours.sim.market import ask, deleverage, funding
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import FILE
 

@@ -11,7 +11,7 @@ from offhours.experiments.positions import COLUMNS, EXAMPLE, hand_in, name_accou
 from offhours.experiments.run import build, run
 from offhours.experiments.scenario import Scenario, read_scenario
 from offhours.sim.market import accounts, margin, positions
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny
 

@@ -16,7 +16,7 @@ from offhours.experiments.provenance import folder_name, read_provenance, reprod
 from offhours.experiments.run import Run, run
 from offhours.experiments.scenario import read_scenario
 from offhours.experiments.tables import names, read_parquet, write_parquet
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny, tiny_run
 

@@ -19,7 +19,7 @@ from offhours.experiments import run as run_module
 from offhours.experiments.run import MarketFull, Stage, build, measure, run, run_one, warm_digest
 from offhours.experiments.scenario import scenario
 from offhours.sim.market import clock
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 from offhours.sim.tape import Tape
 
 from .tiny import FILE, tiny, tiny_run

@@ -16,8 +16,9 @@ import pytest
 
 from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios, write_toml
 from offhours.sim.declare import A, Column, Knob
+from offhours.sim.given import read_toml
 from offhours.sim.market import halts, margin
-from offhours.sim.rules import Mistake, read_toml
+from offhours.sim.mistake import Mistake
 
 
 class Retail:

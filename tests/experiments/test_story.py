@@ -17,7 +17,7 @@ from offhours.experiments.run import Run
 from offhours.experiments.tables import Instruments
 from offhours.sim.declare import spec_of
 from offhours.sim.market import accounts, deleverage, liquidation, margin, matching
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 from .tiny import tiny_run
 

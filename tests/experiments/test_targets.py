@@ -21,7 +21,7 @@ from offhours.experiments.targets import (
     table,
     to_json,
 )
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 
 SHARE = Target("adl.over_liquidated", 0.25, 0.5, "a paper")
 GINI = Target("cascade.deleveraging.gini", 0.9, None, "the same paper")

@@ -11,7 +11,7 @@ from offhours.experiments.run import run
 from offhours.experiments.scenario import scenario
 from offhours.sim.declare import Knob, spec_of
 from offhours.sim.market import oracle, waterfall
-from offhours.sim.rules import read_venue, runs, venues
+from offhours.sim.rulebook import read_venue, runs, venues
 
 TINY = str(Path(__file__).parent / "tiny.toml")
 RUNNABLE = [name for name in venues() if runs(read_venue(name))]

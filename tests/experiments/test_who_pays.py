@@ -32,7 +32,8 @@ from offhours.experiments.who_pays import (
     worst,
     worst_of,
 )
-from offhours.sim.rules import POLICY, Mistake
+from offhours.sim.mistake import Mistake
+from offhours.sim.names import POLICY
 
 from .tiny import tiny
 

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from offhours.sim import rules
+from offhours.sim import layers, rules
 from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
 from offhours.sim.compile import uncompiled
 from offhours.sim.market import deleverage, funding, liquidation, margin, oracle, positions
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 from plain.funding import weighted
 from plain.market import CLASS_D, FRIDAY_OPEN, SATURDAY_NOON, market
 
@@ -625,7 +625,7 @@ def test_what_a_fund_may_lose_is_a_share_of_its_level(level: int, loss: int, sha
 @functools.cache
 def kraken_market(form: str) -> Any:
     """A market with Kraken's tiers, filled in as the real one's are."""
-    changes = rules.set_layer([("perp.margin.form", form)], ["TSLAx"])
+    changes = layers.set_layer([("perp.margin.form", form)], ["TSLAx"])
     resolved = rules.resolve("kraken", ["TSLAx"], changes=changes)
     own = resolved[margin.margin_rules][0]
     sim = market()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from offhours.sim.compile import uncompiled
 from offhours.sim.market import deleverage
+from offhours.sim.mistake import Mistake
 from offhours.sim.policies import (
     POLICIES,
     Candidates,
@@ -38,7 +39,6 @@ from offhours.sim.policies import (
     water_level,
     wealth_pro_rata,
 )
-from offhours.sim.rules import Mistake
 
 FAST = {name: each for name, each in POLICIES.items() if name != "min-max-fair"}
 

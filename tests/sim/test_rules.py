@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhours.sim import rules as door
+from offhours.sim import layers
 from offhours.sim.declare import A, Knob, table
+from offhours.sim.given import Origin, read_toml
+from offhours.sim.knobs import SECTIONS, Section
 from offhours.sim.market import book, margin
-from offhours.sim.rules import SECTIONS, Layer, Mistake, Rules, Section, Venue, resolve
+from offhours.sim.mistake import Mistake
+from offhours.sim.rulebook import Venue
+from offhours.sim.rules import Rules, resolve
+from offhours.sim.tiers import read_classes
 
 
 class ToyRules:
@@ -42,7 +47,7 @@ ALL = ("AAPLx", "SPYx", "TSLAx")
 
 
 def venue(text: str = "") -> Venue:
-    document = door.read_toml(text, "toy.toml")
+    document = read_toml(text, "toy.toml")
     return Venue("toy", "Toy", datetime.date(2026, 1, 1), "toy.toml", document, document.get("sources", {}))
 
 
@@ -54,16 +59,16 @@ def build(
     sets: Mapping[str, str] | None = None,
     tickers: tuple[str, ...] = ("TSLAx", "SPYx"),
 ) -> Rules:
-    scenario_document = door.read_toml(scenario, "mine.toml")
-    scenario_layer = door.read_layer(scenario_document, "scenario", "mine.toml", ALL, sections=TOYS)
-    changes = door.set_layer((sets or {}).items(), ALL, TOYS)
+    scenario_document = read_toml(scenario, "mine.toml")
+    scenario_layer = layers.read_layer(scenario_document, "scenario", "mine.toml", ALL, sections=TOYS)
+    changes = layers.set_layer((sets or {}).items(), ALL, TOYS)
 
     def assets(ticker: str) -> dict[str, Any]:
-        return door.read_toml((asset or {}).get(ticker, ""), f"{ticker}.toml")
+        return read_toml((asset or {}).get(ticker, ""), f"{ticker}.toml")
 
     return resolve(
         venue(text), tickers, scenario_layer, changes, sections=TOYS, assets=assets, all_tickers=ALL,
-        classes=door.read_classes(scenario_document, "mine.toml"),
+        classes=read_classes(scenario_document, "mine.toml"),
     )  # fmt: skip
 
 
@@ -92,7 +97,7 @@ def test_each_value_remembers_its_text_and_who_said_it() -> None:
     rules = build("[sources]\npage = 'Support page, 2026'\n[toy]\ncap = { value = '50 bp', source = 'page' }")
     setting = rules.setting("toy.cap", "SPYx")
     assert (setting.text, setting.value) == ("0.5 %", 5_000_000)
-    assert setting.origin == door.Origin("venue", "toy.toml", "Support page, 2026")
+    assert setting.origin == Origin("venue", "toy.toml", "Support page, 2026")
     assumed = build("[toy]\ncap = { value = '50 bp', assumed = true, reason = 'no source' }").setting("toy.cap")
     assert assumed.origin.assumed and assumed.origin.source == "no source"
     assert rules.setting("toy.interval").origin.layer == "default"
@@ -202,53 +207,3 @@ def test_a_mistake_carries_its_parts() -> None:
         build(sets={"toy.cap": "5 %"})
     assert (mistake.value.file, mistake.value.knob, mistake.value.given) == ("--set", "toy.cap", "5 %")
     assert mistake.value.meaning == "largest rate"
-
-
-def test_a_venue_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(Mistake, match=r"there is no venue 'kracken'; there are .*kraken"):
-        door.read_venue("kracken")
-
-
-@pytest.mark.parametrize("named", door.knobs().values(), ids=lambda n: n.name)
-def test_each_knob_of_the_market_has_a_meaning_a_basis_and_a_default_in_its_range(named: door.Named) -> None:
-    knob = named.knob
-    assert knob.meaning
-    kind, _, reason = knob.basis.partition(": ")
-    assert kind in ("rule", "measured", "literature", "chosen") and reason
-    if kind == "chosen":
-        says = ("half" in reason and "twice" in reason) or reason.count("not ") >= 2
-        assert says, "a chosen value says why not half and why not twice"
-    if named.name not in door.NAMES:
-        given = door.Given(knob.default, door.Origin("default"))
-        door.read_knob(knob, given, named.name, door.Instrument("any", 10_000, 10_000))
-
-
-LAUNCH_SET = ("AAPLx", "CRCLx", "GLDx", "GOOGLx", "HOODx", "MSTRx", "NVDAx", "QQQx", "SPYx", "TSLAx")
-
-
-def test_kraken_names_a_source_or_a_reason_for_every_value() -> None:
-    kraken = door.read_venue("kraken")
-    assert kraken.effective == datetime.date(2026, 4, 29)
-    layer: Layer = door.read_layer(kraken.document, "venue", kraken.file, LAUNCH_SET)
-    bare = [name for name, given in layer.items() if len(given.origin.source) < 15]
-    assert layer and not bare
-    documents = kraken.sources.values()
-    unresolved = [n for n, g in layer.items() if not g.origin.assumed and g.origin.source not in documents]
-    assert not unresolved
-
-
-def test_kraken_is_what_its_documents_say() -> None:
-    rules = resolve("kraken", ("TSLAx", "SPYx"), assets=lambda ticker: {}, all_tickers=LAUNCH_SET)
-    assert rules.instrument("TSLAx").tick_uusd == 10_000
-    assert rules.instrument("SPYx").tick_uusd == 100_000
-    assert rules.instrument("SPYx").lot_ushares == 1_000
-    assert rules.setting("perp.funding.cap").text == "0.25 %"
-    assert rules.setting("perp.funding.divisor").value == 24
-    assert rules.setting("perp.oracle.premium_cap").text == "1 %"
-    assert rules.setting("perp.margin.class").text == "D"
-    # Class D of the multi-collateral schedule: 20x, 10x, 5x, 3.33x, 2x from $0, 10k, 250k, 500k, 2M.
-    tiers = rules[margin.tiers][:6]
-    assert list(tiers["from_uusd"][:5]) == [0, 10_000 * 10**6, 250_000 * 10**6, 500_000 * 10**6, 2_000_000 * 10**6]
-    assert list(tiers["initial_ppb"][:5]) == [50_000_000, 100_000_000, 200_000_000, 300_000_000, 500_000_000]
-    assert list(tiers["maintenance_ppb"][:5]) == [25_000_000, 50_000_000, 100_000_000, 150_000_000, 250_000_000]
-    assert not rules.differences()

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offhours.sim import rules, units
+from offhours.sim import rulebook, units
 from offhours.sim.declare import spec_of
 from offhours.sim.hours import WindowClass, schedule
 from offhours.sim.market import clock, gap, stock
-from offhours.sim.rules import Mistake
+from offhours.sim.mistake import Mistake
 from offhours.sim.underlying import (
     GAP_SD_RATIO,
     GivenGap,
@@ -184,10 +184,10 @@ def test_a_file_that_is_not_there_or_not_a_table_is_refused_with_a_sentence(tmp_
         read_prices(tmp_path / "text.parquet")
 
 
-@pytest.mark.parametrize("ticker", rules.tickers())
+@pytest.mark.parametrize("ticker", rulebook.tickers())
 def test_each_tickers_file_is_whole_and_names_its_sources(ticker: str) -> None:
     """Every figure has a basis; what was chosen says why not half and why not twice."""
-    document = rules.read_asset(ticker)
+    document = rulebook.read_asset(ticker)
     assert document["ticker"] == ticker and ticker == document["symbol"] + "x"
     knobs = spec_of(stock.stock_rules).columns
     for name in ("price", "daily_volatility", "loading", "spread", "volume"):
@@ -199,7 +199,7 @@ def test_each_tickers_file_is_whole_and_names_its_sources(ticker: str) -> None:
 
 def test_the_ten_of_the_launch_set_are_here() -> None:
     launch = "AAPLx CRCLx GLDx GOOGLx HOODx MSTRx NVDAx QQQx SPYx TSLAx"
-    assert list(rules.tickers()) == launch.split()
+    assert list(rulebook.tickers()) == launch.split()
 
 
 @pytest.mark.parametrize(
@@ -209,5 +209,5 @@ def test_the_ten_of_the_launch_set_are_here() -> None:
 )  # fmt: skip
 def test_a_tickers_volatility_is_the_stated_multiple_of_its_nights(ticker: str, night_p95_bp: int) -> None:
     """RaYYeR220/ballast, gap_quantiles.json: abs_p95_bps of weekday_overnight."""
-    found = units.read(rules.read_asset(ticker)["stock"]["daily_volatility"]["value"], "ppb")
+    found = units.read(rulebook.read_asset(ticker)["stock"]["daily_volatility"]["value"], "ppb")
     assert abs(found / 1e5 - GAP_SD_RATIO * night_p95_bp) < 0.6

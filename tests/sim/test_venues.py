@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from offhours.experiments.scenario import scenario
-from offhours.sim import calculator, rules
-from offhours.sim.rules import Mistake
+from offhours.sim import calculator, layers, rulebook, rules
+from offhours.sim.given import read_knob
+from offhours.sim.knobs import knobs
+from offhours.sim.mistake import Mistake
+from offhours.sim.names import CLASS, STAGES
+from offhours.sim.tiers import Tier, read_classes
+from offhours.sim.units import Instrument
 
-BOOKS = {name: rules.read_venue(name) for name in rules.venues()}
-RUN = [name for name, book in BOOKS.items() if rules.runs(book)]
+BOOKS = {name: rulebook.read_venue(name) for name in rulebook.venues()}
+RUN = [name for name, book in BOOKS.items() if rulebook.runs(book)]
 OTHERS = [name for name in BOOKS if name not in RUN]
 
 
@@ -73,7 +78,7 @@ def test_the_check_catches(value: Any, wrong: str) -> None:
 
 @pytest.mark.parametrize("name", RUN)
 def test_a_rulebook_of_perps_is_read_for_every_ticker(name: str) -> None:
-    resolved = rules.resolve(name, rules.tickers())
+    resolved = rules.resolve(name, rulebook.tickers())
     assert resolved.setting("perp.margin.leverage_max").origin.layer == "venue"
 
 
@@ -83,16 +88,16 @@ def test_no_market_runs_by_formulas_or_spot_alone(name: str) -> None:
         rules.resolve(name, ["TSLAx"])
     assert str(caught.value).count("\n") == 0
     assert BOOKS[name].document["kind"] in ("formulas", "spot")
-    layer = rules.read_layer(BOOKS[name].document, "venue", name, rules.tickers())
+    layer = layers.read_layer(BOOKS[name].document, "venue", name, rulebook.tickers())
     for (_, knob), given in layer.items():
-        rules.read_knob(rules.knobs()[knob].knob, given, knob, rules.Instrument("TSLAx", 10_000, 100))
+        read_knob(knobs()[knob].knob, given, knob, Instrument("TSLAx", 10_000, 100))
 
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if BOOKS[name].document["kind"] == "spot"])
 def test_a_token_follows_a_spot_rulebook(name: str) -> None:
     """Token and issuer are the spot rulebook's, the perp stays the venue's, and neither is a difference from the venue."""
     alone, both = rules.resolve("kraken", ["TSLAx"]), rules.resolve("kraken", ["TSLAx"], spot=name)
-    said = rules.read_layer(BOOKS[name].document, "venue", BOOKS[name].file, rules.tickers())
+    said = layers.read_layer(BOOKS[name].document, "venue", BOOKS[name].file, rulebook.tickers())
     assert {knob for _, knob in said} >= {"token.session.hours", "token.fees.taker"}
     for _, knob in both.settings:
         own = said.get(("", knob))
@@ -167,9 +172,9 @@ DATED = [(name, str(span["begin"])) for name, book in BOOKS.items() for span in 
 @pytest.mark.parametrize(("name", "day"), DATED)
 def test_a_rulebook_of_an_earlier_day_is_another_one(name: str, day: str) -> None:
     """It holds from its day on, differs from the one that came after it, and is asked like any other."""
-    before = rules.read_venue(f"{name}@{day}")
+    before = rulebook.read_venue(f"{name}@{day}")
     assert str(before.effective) == day and before.effective < BOOKS[name].effective
-    assert rules.read_venue(f"{name}@{BOOKS[name].effective}").document == BOOKS[name].document
+    assert rulebook.read_venue(f"{name}@{BOOKS[name].effective}").document == BOOKS[name].document
     texts = [{key: setting.text for key, setting in rules.resolve(each, ["TSLAx"]).settings.items()} for each in (name, f"{name}@{day}")]  # fmt: skip
     assert texts[0] != texts[1]
     assert calculator.ask("margin", f"{name}@{day}", size=1, price=100).value > 0
@@ -195,7 +200,7 @@ def test_what_changed_by_the_day() -> None:
 )
 def test_a_day_that_cannot_be_is_one_sentence(name: str, sentence: str) -> None:
     with pytest.raises(Mistake) as caught:
-        rules.read_venue(name)
+        rulebook.read_venue(name)
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -208,7 +213,7 @@ def test_what_held_before_has_its_days(tmp_path: Any, earlier: str) -> None:
     with pytest.raises(
         Mistake, match=r"what held before is \[\[earlier\]\] with begin = and until = a day, up to 2026-01-01"
     ):
-        rules.read_venue(str(file))
+        rulebook.read_venue(str(file))
 
 
 @pytest.mark.parametrize(
@@ -226,13 +231,13 @@ def test_what_held_before_has_its_days(tmp_path: Any, earlier: str) -> None:
 )  # fmt: skip
 def test_a_rule_that_cannot_be_is_one_sentence_with_the_nearest(knob: str, word: str, sentence: str) -> None:
     with pytest.raises(Mistake) as caught:
-        rules.resolve("kraken", ["TSLAx"], changes=rules.set_layer([(knob, word)], ["TSLAx"]))
+        rules.resolve("kraken", ["TSLAx"], changes=layers.set_layer([(knob, word)], ["TSLAx"]))
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:
     """MARG-2: the calculator reads the class as the market does, the largest leverage included."""
-    ten = rules.resolve("kraken", ["TSLAx"], changes=rules.set_layer([("perp.margin.leverage_max", "10x")], ["TSLAx"]))
+    ten = rules.resolve("kraken", ["TSLAx"], changes=layers.set_layer([("perp.margin.leverage_max", "10x")], ["TSLAx"]))
     tiers = calculator.tiers_of(ten, "TSLAx")
     assert [float(initial) for _, initial, _ in tiers] == [0.1, 0.1, 0.2, 0.3, 0.5]
     whole = calculator.tiers_of(rules.resolve("kraken", ["TSLAx"]), "TSLAx")
@@ -249,13 +254,13 @@ def test_a_tier_table_may_be_a_file_of_its_own(tmp_path: Any) -> None:
     table.write_text(
         'from, initial, maintenance, note\n$0, 5 %, 2 %, first\n"$10,000", 10 %, 4 %, second\n1M, 20 %, 8 %,\n'
     )
-    own = rules.read_classes(rules.read_venue(str(book)).document, str(book))
+    own = read_classes(rulebook.read_venue(str(book)).document, str(book))
     assert own["x"] == (
-        rules.Tier(0, 50_000_000, 20_000_000),
-        rules.Tier(10_000_000_000, 100_000_000, 40_000_000),
-        rules.Tier(10**12, 200_000_000, 80_000_000),
+        Tier(0, 50_000_000, 20_000_000),
+        Tier(10_000_000_000, 100_000_000, 40_000_000),
+        Tier(10**12, 200_000_000, 80_000_000),
     )
-    assert rules.resolve(str(book), ["TSLAx"]).setting(rules.CLASS).text == "x"
+    assert rules.resolve(str(book), ["TSLAx"]).setting(CLASS).text == "x"
     for text, sentence in (
         ("from,initial\n0,5 %\n", "has no column maintenance"),
         ("from,initial,maintenance\n$0,5 %,2 %\n$10,000,10 %,4 %\n", "line 3 has more cells than columns"),
@@ -276,7 +281,7 @@ def test_a_tier_table_may_be_a_file_of_its_own(tmp_path: Any) -> None:
 def test_a_scenario_runs_by_the_rulebook_of_a_day(tmp_path: Any) -> None:
     """By name, and by the path of one's own beside the scenario; the title says the day."""
     older = scenario("weekend-gap", {"venue": "kraken@2026-03-01"})
-    assert "partial step" not in older.rules.setting(rules.STAGES).text
+    assert "partial step" not in older.rules.setting(STAGES).text
     assert older.rules.title.endswith(" as of 2026-03-01")
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\neffective = 2026-03-01\n[perp.funding]\ncap = "1 %"\n'

@@ -391,7 +391,8 @@ def _plainly(value: Any) -> str:
 @_guarded
 def knob_command(name: Annotated[str, typer.Argument(help="like perp.margin.leverage_max, or its last part")]) -> None:
     """Say what a knob means: unit, range, default, and what that rests on."""
-    from offhours.experiments.scenario import FIELDS, every_knob, populations
+    from offhours.experiments.document import FIELDS
+    from offhours.experiments.scenario import every_knob, populations
     from offhours.sim.mistake import Mistake, nearest
     from offhours.sim.names import CLASS_KNOB
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from offhours.experiments.figures import counted, dollars, liquidations_of, listed, of_ticker, share_of
 from offhours.experiments.metrics.cascades import of_hedges
-from offhours.experiments.scenario import Move
+from offhours.experiments.moves import Move
 from offhours.sim.hours import HOUR_US, format_new_york
 
 if TYPE_CHECKING:

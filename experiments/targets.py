@@ -20,7 +20,10 @@ from math import comb
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
+from offhours.experiments.document import Document
 from offhours.sim import units
+from offhours.sim.given import plain_text
+from offhours.sim.mistake import Mistake, nearest
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -68,6 +71,33 @@ class Target:
     def holds(self, value: float) -> bool:
         """Whether a value lies inside; the bounds do."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def read_targets(document: Document, original: Mapping[str, Any]) -> tuple[Target, ...]:
+    """The targets, which are of the rulebook that the file names: at another one there are none."""
+    found = tuple(_read_target(document, row) for row in document.rows("target"))
+    same = plain_text(document.content.get("venue", "")) == plain_text(original.get("venue", ""))
+    return found if same else ()
+
+
+def _read_target(document: Document, row: dict[str, Any]) -> Target:
+    document.check_row(row, "target", {"metric", "source"}, {"low", "high"})
+    metric = plain_text(row["metric"])
+    if metric not in METRICS:
+        allowed = f"there is no metric '{metric}'; there are {', '.join(METRICS)}{nearest(metric, METRICS)}"
+        raise Mistake(document.where("metric", row), "target.metric", metric, allowed)
+    bounds: dict[str, float | None] = {"low": None, "high": None}
+    for key in bounds.keys() & row.keys():
+        try:
+            bounds[key] = read_bound(metric, plain_text(row[key]))
+        except units.UnitError as error:
+            raise Mistake(document.where(key, row), f"target.{key}", plain_text(row[key]), str(error)) from None
+    low, high = bounds["low"], bounds["high"]
+    if (low is None and high is None) or (low is not None and high is not None and low > high):
+        raise Mistake(
+            document.where("metric", row), "target.metric", metric, "has a low, a high, or both, in this order"
+        )
+    return Target(metric, low, high, plain_text(row["source"]))
 
 
 @dataclass(frozen=True)

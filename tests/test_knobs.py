@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from offhours.agents.crowd import CROWD, POPULATIONS
-from offhours.experiments.scenario import GapKnobs, GroupKnobs, every_knob
+from offhours.experiments.groups import GroupKnobs
+from offhours.experiments.moves import GapKnobs
+from offhours.experiments.scenario import every_knob
 from offhours.sim import units
 from offhours.sim.declare import Knob, columns_of
 from offhours.sim.knobs import SECTIONS

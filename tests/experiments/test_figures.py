@@ -203,7 +203,7 @@ def test_titles_are_findings(name: str) -> None:
 
 def moved() -> Any:
     """The same tables, told as a move of -15 % that is given on Friday from 15:40 to 15:50 in place of the gap."""
-    from offhours.experiments.scenario import Move
+    from offhours.experiments.moves import Move
 
     own = replace(tiny(), gaps=(), moves=(Move("TSLAx", CLOSE - 20 * MINUTE_US, CLOSE - 10 * MINUTE_US, -150_000_000),))
     return by_hand(own)

@@ -324,8 +324,8 @@ def test_what_a_run_is_about() -> None:
     """A gap given to the headline, else a move given to it in the measured time, else the first closed window."""
     from dataclasses import replace
 
+    from offhours.experiments.moves import Move
     from offhours.experiments.run import news_of, window_of
-    from offhours.experiments.scenario import Move
 
     own = tiny()
     early, late = own.measure_from_us - 60_000_000, own.measure_from_us + 60_000_000

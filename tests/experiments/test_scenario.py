@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios, write_toml
+from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios
 from offhours.sim.declare import A, Column, Knob
-from offhours.sim.given import read_toml
 from offhours.sim.market import halts, margin
 from offhours.sim.mistake import Mistake
 
@@ -369,14 +368,6 @@ def test_every_knob_has_a_name_a_meaning_and_a_basis() -> None:
     } <= set(every)
     for name, knob in every.items():
         assert knob.meaning and knob.basis.partition(": ")[0] in ("rule", "measured", "literature", "chosen"), name
-
-
-def test_toml_is_written_as_it_is_read() -> None:
-    document = {
-        "a": 'quotes " and \\ and\nlines', "flag": True, "n": 3, "list": ["x", "y"],
-        "deep": {"er": {"k": {"value": "1 %", "source": "s"}}}, "rows": [{"a b": "1", "law": {"law": "x"}}, {"c": "2"}],
-    }  # fmt: skip
-    assert read_toml(write_toml(document), "x") == document
 
 
 def test_reading_a_scenario_loads_nothing_heavy() -> None:

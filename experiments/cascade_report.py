@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offhours.experiments.cascade_figures import dominoes_title
-from offhours.experiments.figures import dollars, percent, shock_of
+from offhours.experiments.figures.cascades import dominoes_title
 from offhours.experiments.metrics import cascades, gaps
+from offhours.experiments.occasion import shock_of
+from offhours.experiments.words import dollars, percent
 from offhours.sim.hours import format_new_york
 
 if TYPE_CHECKING:

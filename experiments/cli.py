@@ -692,8 +692,7 @@ def figures_command(
     formats: Annotated[str, typer.Option("--format", help="pdf, svg, png, separated by commas")] = "png",
 ) -> None:
     """Draw a run's figures again."""
-    from offhours.experiments.figures import FIGURES
-    from offhours.experiments.report import write_figures
+    from offhours.experiments.figures import FIGURES, write_figures
     from offhours.experiments.run import Run
     from offhours.sim.mistake import Mistake, nearest
 

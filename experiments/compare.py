@@ -354,7 +354,7 @@ def write_paths(runs: Mapping[str, Run], file: Path) -> Path:
     """Draw the paths of several runs on one axis into a file."""
     from matplotlib.figure import Figure
 
-    from offhours.experiments.figures import compare_paths
+    from offhours.experiments.figures.beside import compare_paths
 
     figure = Figure(figsize=(10, 5), layout="constrained")
     compare_paths(list(runs.values()), figure.subplots(), list(runs))

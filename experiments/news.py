@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offhours.experiments.figures import counted, dollars, liquidations_of, listed, of_ticker, share_of
+from offhours.experiments.frames import liquidations_of, of_ticker
 from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.moves import Move
+from offhours.experiments.words import counted, dollars, listed, share_of
 from offhours.sim.hours import HOUR_US, format_new_york
 
 if TYPE_CHECKING:

@@ -15,33 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offhours.experiments import cascade_report, news, targets
-from offhours.experiments.figures import (
-    DPI,
-    Paired,
-    available,
-    close_name,
-    counted,
-    house_names,
-    paired,
-    percent,
-    render,
-    share_of,
-    shock_of,
-    sleep_of,
-    soon_after,
-    who_paid_title,
-    write_figures,
-)
+from offhours.experiments.figures import DPI, available, render, write_figures
+from offhours.experiments.figures.beside import Paired, paired
+from offhours.experiments.figures.payments import house_names, who_paid_title
+from offhours.experiments.occasion import close_name, shock_of, sleep_of, soon_after
 from offhours.experiments.scenario import scenarios
 from offhours.experiments.summary import dollars
+from offhours.experiments.words import counted, percent, share_of
 from offhours.sim.given import plain_text
 from offhours.sim.hours import format_new_york
 from offhours.sim.knobs import knobs
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
-
-__all__ = ["write_figures", "write_report"]
 
 Cells = Sequence[object]
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offhours.experiments.figures import dollars, listed
 from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.metrics.gaps import maintenance_uusd
 from offhours.experiments.metrics.hedges import Hedge, hedge_of, row_of
+from offhours.experiments.words import dollars, listed
 from offhours.sim.hours import format_new_york
 from offhours.sim.market import accounts, book, clock, funding, margin, matching, oracle, positions, waterfall
 from offhours.sim.mistake import Mistake
@@ -574,23 +574,23 @@ def picture(story: Story) -> Figure:
     """Equity beside maintenance margin, with each forced trade; below, the size of its positions."""
     from matplotlib.figure import Figure
 
-    from offhours.experiments.figures import (  # fmt: skip
+    from offhours.experiments.figures.axes import (
         BLACK,
         BLUE,
         ORANGE,
         VERMILLION,
-        _days,
-        _dollar_ticks,
-        _legend,
-        _plain_axes,
-        _title,
+        as_days,
+        dollar_ticks,
+        draw_title,
+        legend_beside,
+        plain_axes,
         time_axis,
     )
 
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     top, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (68, 32)})
     seen = story.seen
-    x = _days(seen.time_us)
+    x = as_days(seen.time_us)
     equity, needed = seen.equity_uusd / 1e6, seen.required_uusd / 1e6
     top.axhline(0, color=BLACK, linewidth=0.7)
     top.plot(x, equity, color=BLUE, linewidth=1.8, label="equity")
@@ -599,12 +599,12 @@ def picture(story: Story) -> Figure:
     own = acts[(acts["account"] == story.account) & (acts["ticker"] >= 0)]
     if len(own):
         at = np.array([seen.at(int(us)) for us in own["time_us"]])
-        top.plot(_days(own["time_us"]), equity[at], linestyle="", marker="v", markersize=7, color=BLACK, label="forced trade")  # fmt: skip
+        top.plot(as_days(own["time_us"]), equity[at], linestyle="", marker="v", markersize=7, color=BLACK, label="forced trade")  # fmt: skip
     cuts = story.run.exact_rows().get("deleverages")
     cuts = None if cuts is None else cuts[cuts["account"] == story.account]
     if cuts is not None and len(cuts):
         at = np.array([seen.at(int(us)) for us in cuts["time_us"]])
-        top.plot(_days(cuts["time_us"]), equity[at], linestyle="", marker="D", markersize=6, color=ORANGE, markeredgecolor=BLACK, label="reduced by ADL")  # fmt: skip
+        top.plot(as_days(cuts["time_us"]), equity[at], linestyle="", marker="D", markersize=6, color=ORANGE, markeredgecolor=BLACK, label="reduced by ADL")  # fmt: skip
     top.set_ylabel("USD")
     styles: Sequence[Any] = ("-", (0, (5, 1)), (0, (2, 1)), (0, (1, 1)))
     drawn = np.flatnonzero(np.abs(seen.lots).max(axis=0) > 0)
@@ -614,14 +614,14 @@ def picture(story: Story) -> Figure:
     below.axhline(0, color=BLACK, linewidth=0.7)
     below.set_ylabel("position at the mark,\nUSD (short below 0)")
     for ax in (top, below):
-        _dollar_ticks(ax.yaxis)
-        _plain_axes(ax)
+        dollar_ticks(ax.yaxis)
+        plain_axes(ax)
     time_axis(below, int(seen.time_us[0]), int(seen.time_us[-1]))
     top.tick_params(labelbottom=False)
-    _legend(top)
+    legend_beside(top)
     if len(drawn):
-        _legend(below)
-    _title(top, picture_title(story))
+        legend_beside(below)
+    draw_title(top, picture_title(story))
     return figure
 
 

@@ -490,7 +490,7 @@ def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         most = "" if branching["beside_calm"] else "at most "
         found.append(("spread", f"{branching['cases']:,} cases in {summary['cascade']['waves']:,} waves, others forced {most}{100 * branching['ratio']:.1f} % of them"))  # fmt: skip
     if summary["dominoes"] is not None:
-        from offhours.experiments.cascade_figures import dominoes_title
+        from offhours.experiments.figures.cascades import dominoes_title
 
         found.append(("news and dominoes", dominoes_title(summary["dominoes"])))
     if summary["gap_alone"] is not None:

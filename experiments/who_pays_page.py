@@ -13,20 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhours.experiments import targets
 from offhours.experiments.compare import CONFIDENCE
-from offhours.experiments.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    _title,
-    counted,
-    dollars,
-    listed,
-    tick_dollars,
-)
+from offhours.experiments.figures.axes import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, draw_title
 from offhours.experiments.metrics.gaps import AGREE_PCT
 from offhours.experiments.who_pays import (
     CENT,
@@ -46,6 +33,7 @@ from offhours.experiments.who_pays import (
     worst_of,
 )
 from offhours.experiments.who_pays import counted as runs_counted
+from offhours.experiments.words import counted, dollars, listed, tick_dollars
 from offhours.sim.hours import new_york_date
 from offhours.sim.mistake import Mistake
 
@@ -300,7 +288,7 @@ def draw(found: SideBySide, ax: Axes) -> Axes:
         handles, labels = ax.get_legend_handles_labels()
         ordered = sorted(zip(handles, labels), key=lambda of: ORDER.index(of[1]))
         figure.legend([h for h, _ in ordered], [text for _, text in ordered], loc="outside lower left", ncols=4, frameon=False, fontsize=8.5)  # fmt: skip
-    _title(ax, title(found), left=1.4)
+    draw_title(ax, title(found), left=1.4)
     return ax
 
 

@@ -17,8 +17,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from offhours.experiments import figures
-from offhours.experiments.figures import FIGURES, chosen, render, strip, strip_axes, who_paid, write_figures
+from offhours.experiments.figures import FIGURES, chosen, render, write_figures
+from offhours.experiments.figures import axes as shared_axes
+from offhours.experiments.figures.beside import compare_paths
+from offhours.experiments.figures.cascades import CASCADES
+from offhours.experiments.figures.liquidations import leverage_title
+from offhours.experiments.figures.payments import who_paid, who_paid_title
+from offhours.experiments.figures.week_end import strip, strip_axes, strip_span, strip_title
+from offhours.experiments.frames import instants
+from offhours.experiments.occasion import shock_of, sleep_of, soon_after
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.experiments.tables import LEVERAGES, schema
 from offhours.sim.hours import DAY_US, HOUR_US, MINUTE_US, SECOND_US, parse_new_york
@@ -211,13 +218,13 @@ def moved() -> Any:
 
 def test_a_given_move_is_what_its_run_is_about() -> None:
     run = moved()
-    shock = figures.shock_of(run)
+    shock = shock_of(run)
     assert shock is not None
     assert (shock.minutes, round(shock.change_pct, 9)) == (10.0, -15.0)
-    assert figures.shock_of(by_hand()) is None
-    assert figures.strip_title(run).startswith("A given fall of 15 % within 10 minutes; ")
-    assert figures.leverage_title(run).startswith("Before the given move ")
-    assert figures.strip_span(run)[1] <= CLOSE + 4 * HOUR_US
+    assert shock_of(by_hand()) is None
+    assert strip_title(run).startswith("A given fall of 15 % within 10 minutes; ")
+    assert leverage_title(run).startswith("Before the given move ")
+    assert strip_span(run)[1] <= CLOSE + 4 * HOUR_US
     written = [text.get_text() for text in render(run, "strip").findobj(Text)]
     assert any(text.startswith("given move of −15.0 %, 15:40 to 15:50") for text in written)
     assert not any("no stock price for" in text for text in written)
@@ -226,9 +233,9 @@ def test_a_given_move_is_what_its_run_is_about() -> None:
 def test_the_ninety_seconds_end_with_the_ninetieth() -> None:
     """Liquidations of the warm-up and shortfalls do not count."""
     run = by_hand()
-    sleep = figures.sleep_of(run)
+    sleep = sleep_of(run)
     assert sleep is not None
-    assert figures.soon_after(run, sleep.until_us) == (2, 4)
+    assert soon_after(run, sleep.until_us) == (2, 4)
     assert (sleep.hours, sleep.price_usd, sleep.close_usd, sleep.close_name) == (55.0, 380.0, 400.0, "Friday's close")
     assert sleep.change_pct == pytest.approx(-5.0)
 
@@ -257,31 +264,10 @@ def test_a_run_that_ends_on_sunday() -> None:
     run = by_hand()
     frames = run.tables()
     for name in ("bars", "liquidations", "leverage", "first_prices"):
-        frames[name] = frames[name][figures.instants(frames[name]["time_utc"]) <= AWAKE - 12 * HOUR_US]
+        frames[name] = frames[name][instants(frames[name]["time_utc"]) <= AWAKE - 12 * HOUR_US]
     title = "The stock slept 43 hours and was still asleep when the run ended; there was 1 liquidation"
     assert title_of(run, "strip") == title
     assert not any("first price" in text.get_text() for text in drawn(run, "strip").axes[0].texts)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "$0"), (12.345, "$12.35"), (-50.5, "−$50.50"), (1234.4, "$1,234"), (-509_400, "−$509k"), (1_200_000, "$1.20M"), (-1_145_413, "−$1.15M"), (999_990, "$1.00M"), (23_449_000, "$23.4M"), (2.5e11, "$250B"), (-0.001, "$0")],
-)  # fmt: skip
-def test_dollars_for_reading(value: float, text: str) -> None:
-    assert figures.dollars(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "$0"), (2500, "$2,500"), (12_500, "$12.5k"), (17_500, "$17.5k"), (40e6, "$40M"), (-2.25e6, "−$2.25M"), (0.2, "$0.2")],
-)  # fmt: skip
-def test_dollars_on_an_axis_are_those_of_the_tick(value: float, text: str) -> None:
-    assert figures.tick_dollars(value) == text
-
-
-def test_dollars_on_an_axis_have_one_unit() -> None:
-    assert [figures.tick_dollars(value, 12_000) for value in (0, 500, 2500, 10_000)] == ["$0", "$500", "$2.5k", "$10k"]
-    assert figures.tick_dollars(2500, 5000) == "$2,500"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +279,7 @@ def test_dollars_on_an_axis_have_one_unit() -> None:
     ],
 )  # fmt: skip
 def test_who_paid_names_the_largest(results: dict[str, float], title: str) -> None:
-    assert figures.who_paid_title(results) == title
+    assert who_paid_title(results) == title
 
 
 # Pictures ------------------------------------------------------------------------------------------------------------
@@ -317,7 +303,7 @@ def test_closed_hours_are_grey() -> None:
             (patch,) = [own for own in ax.patches if own.get_gid() == "no stock price"]
             box = patch.get_path().get_extents(patch.get_patch_transform())
             assert (box.x0 * DAY_US, box.x1 * DAY_US) == pytest.approx((ASLEEP, AWAKE), abs=2), name
-            assert mpl.colors.to_hex(patch.get_facecolor()).upper() == figures.ASLEEP
+            assert mpl.colors.to_hex(patch.get_facecolor()).upper() == shared_axes.ASLEEP
             assert all(patch.get_zorder() < own.get_zorder() for own in ax.get_lines())
 
 
@@ -363,7 +349,7 @@ def test_the_basis_names_what_lies_beyond_its_scale() -> None:
     """One bar of 120, a perp 100 % above the stock: the others keep a scale on which they can be read."""
     run = by_hand()
     bars = run.tables()["bars"]
-    at = figures.instants(bars["time_utc"]) == AWAKE
+    at = instants(bars["time_utc"]) == AWAKE
     bars.loc[at, ["perp_bid_usd", "perp_ask_usd"]] *= 2
     ax = drawn(run, "basis").axes[0]
     assert [text.get_text() for text in ax.texts] == ["beyond the scale: +100.0 % on Mon 04:00"]
@@ -375,15 +361,15 @@ def test_two_runs_on_one_axis() -> None:
     """The second perp stands 2 % higher at the bell and nowhere else; a run beside itself is the same."""
     one, other = by_hand(), by_hand()
     bars = other.tables()["bars"]
-    bars.loc[figures.instants(bars["time_utc"]) == BELL, ["perp_bid_usd", "perp_ask_usd"]] *= 1.02
-    ax = figures.compare_paths([one, other], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
+    bars.loc[instants(bars["time_utc"]) == BELL, ["perp_bid_usd", "perp_ask_usd"]] *= 1.02
+    ax = compare_paths([one, other], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
     assert " ".join(ax.get_title(loc="left").split()) == "The perp with B was furthest from A on Mon 09:30: +2.0 %"
     assert [own.get_label() for own in ax.get_lines() if not str(own.get_label()).startswith("_")] == [
         "A",
         "B",
         "stock of A",
     ]
-    same = figures.compare_paths([one, one], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
+    same = compare_paths([one, one], Figure(figsize=(12, 4)).subplots(), ["A", "B"])
     assert same.get_title(loc="left") == "The perp took the same path in A and B"
 
 
@@ -516,7 +502,7 @@ def test_three_formats_and_the_same_bytes_again(tmp_path: Path) -> None:
 def test_all_figures_are_written_where_none_is_named(tmp_path: Path) -> None:
     """Without a control there is no picture of one; asked for, it is a mistake."""
     run = by_hand()
-    assert chosen(run) == list(TITLES) and set(TITLES) | set(figures.CASCADES) == set(FIGURES)
+    assert chosen(run) == list(TITLES) and set(TITLES) | set(CASCADES) == set(FIGURES)
     run.summary["controls"] = {}
     assert chosen(run) == [name for name in TITLES if name != "controls"]
     with pytest.raises(Mistake, match="no control"):

@@ -1,7 +1,6 @@
 """Figures of what spreads and of what is left over: dominoes after the news, who forced whom, contagion, ADL, steadiness.
 
-They are found with all others: ``run.plot.dominoes()``, ``offhours figures RUN --only dominoes``. Colours and helpers are
-those of figures.py.
+They are found with all others: ``run.plot.dominoes()``, ``offhours figures RUN --only dominoes``.
 """
 
 from __future__ import annotations
@@ -11,24 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offhours.experiments.figures import (
+from offhours.experiments.figures.axes import (
     BLACK,
     BLUE,
     ORANGE,
     SKY,
     VERMILLION,
-    _axes,
-    _legend,
-    _plain_axes,
-    _title,
-    dollars,
-    instants,
-    of_ticker,
-    percent,
-    stock_seen,
+    axes_or_new,
+    draw_title,
+    legend_beside,
+    plain_axes,
 )
+from offhours.experiments.frames import instants, of_ticker, stock_seen
 from offhours.experiments.metrics import cascades, gaps
 from offhours.experiments.metrics.funding import autocorrelation
+from offhours.experiments.words import dollars, percent
 from offhours.sim.hours import HOUR_US, MINUTE_US, format_new_york
 from offhours.sim.mistake import Mistake
 
@@ -59,7 +55,7 @@ def dominoes(run: Run, ax: Axes | None = None) -> Axes:
     calm = run.tables().get("calm")
     if calm is None or run.summary.get("dominoes") is None:
         raise Mistake(run.scenario.name, "", "", "this run was not beside its own luck without liquidations")
-    ax = _axes(ax, "dominoes")
+    ax = axes_or_new(ax, "dominoes")
     found, headline = run.summary["dominoes"], run.scenario.headline
     at_us = int(np.datetime64(found["from_utc"].removesuffix("Z"), "us").astype(np.int64))
 
@@ -83,11 +79,11 @@ def dominoes(run: Run, ax: Axes | None = None) -> Axes:
     when = format_new_york(at_us)
     ax.set_xlabel(f"minutes from {found['news']} ({when[:3]} {when[15:20]} New York time)")
     ax.set_ylabel(f"{headline}, % from {found['base']}")
-    _plain_axes(ax)
+    plain_axes(ax)
     handles, labels = ax.get_legend_handles_labels()
     order = [3, 2, 0, 1]
-    _legend(ax, handles=[handles[n] for n in order], labels=[labels[n] for n in order])
-    _title(ax, dominoes_title(run.summary["dominoes"]))
+    legend_beside(ax, handles=[handles[n] for n in order], labels=[labels[n] for n in order])
+    draw_title(ax, dominoes_title(run.summary["dominoes"]))
     return ax
 
 
@@ -130,7 +126,7 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
     wave = _widest(cases, forcing)
     if wave is None:
         raise Mistake(run.scenario.name, "", "", "nobody in this run was forced by another's liquidation")
-    ax = _axes(ax, "cascade")
+    ax = axes_or_new(ax, "cascade")
     drawn = cascades.pushed(cases, acts, forcing, wave, DRAWN)
     found = cascades.graph(cases, acts, forcing, DRAWN, wave, drawn)
     from_us = min(of["time_us"] for _, of in found.nodes(data=True))
@@ -183,10 +179,10 @@ def cascade(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(
         f"seconds from {when[:3]} {when[15:23]} New York time when a case opened (columns: only seconds with one)"
     )
-    _plain_axes(ax)
+    plain_axes(ax)
     ax.spines["left"].set_visible(False)
-    _legend(ax, handles=handles, title="larger: more dollars\narrow: from whose trades most\nof the push came; thicker: a\nlarger part of the case was forced", title_fontsize=8, alignment="left")  # fmt: skip
-    _title(ax, cascade_title(cases, forcing, wave, len(found)))
+    legend_beside(ax, handles=handles, title="larger: more dollars\narrow: from whose trades most\nof the push came; thicker: a\nlarger part of the case was forced", title_fontsize=8, alignment="left")  # fmt: skip
+    draw_title(ax, cascade_title(cases, forcing, wave, len(found)))
     return ax
 
 
@@ -257,7 +253,7 @@ def contagion(run: Run, ax: Axes | None = None) -> Axes:
     matrix = np.array(run.summary["cascade"]["contagion_usd"])
     if matrix.sum() == 0:
         raise Mistake(run.scenario.name, "", "", "nobody was liquidated in this run")
-    ax = _axes(ax, "contagion")
+    ax = axes_or_new(ax, "contagion")
     tickers = run.scenario.tickers
     low = max(1.0, float(matrix[matrix > 0].min()))
     picture = ax.imshow(np.where(matrix > 0, matrix, np.nan), cmap="cividis_r", norm=LogNorm(low, max(1.01 * low, float(matrix.max()))))  # fmt: skip
@@ -270,12 +266,12 @@ def contagion(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(tickers)), tickers)
     ax.set_xlabel("ticker that was sold or bought back, USD")
     ax.set_ylabel("account's heaviest ticker")
-    _plain_axes(ax)
+    plain_axes(ax)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     share = run.summary["cascade"]["contagion_share"]
     total = dollars(float(matrix.sum()))
-    _title(ax, f"{100 * share:.1f} % of {total} was closed in another ticker than the account's heaviest", left=1.4)
+    draw_title(ax, f"{100 * share:.1f} % of {total} was closed in another ticker than the account's heaviest", left=1.4)
     return ax
 
 
@@ -287,7 +283,7 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
     cuts = run.tables().get("deleverages")
     if cuts is None or cuts.empty:
         raise Mistake(run.scenario.name, "", "", "nobody was reduced by ADL in this run")
-    ax = _axes(ax, "deleveraging")
+    ax = axes_or_new(ax, "deleveraging")
     value = cuts["value_usd"].abs().to_numpy(float)
     profit = 100 * cuts["profit_usd"].to_numpy(float) / np.maximum(1e-9, cuts["notional_usd"].to_numpy(float))
     equity = cuts["equity_usd"].to_numpy(float)
@@ -317,14 +313,14 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
         + (f"; {beyond} cuts at less are not drawn)" if beyond else ")")
     )
     ax.set_ylabel("profit of the position\nbefore the cut, % of its size")
-    _plain_axes(ax)
-    _legend(ax, handles=handles, title="larger: more dollars", title_fontsize=8.5, alignment="left")
+    plain_axes(ax)
+    legend_beside(ax, handles=handles, title="larger: more dollars", title_fontsize=8.5, alignment="left")
     accounts = cuts["account"].nunique()
     total, in_profit = float(value.sum()), float(value[profit > 0].sum())
     found = run.summary["cascade"]["deleveraging"] or {}
     top = found.get("top_share")
     text = f"ADL closed {dollars(total)} of {accounts:,} account{'s' if accounts != 1 else ''}, {100 * in_profit / total:.0f} % of it in profit"  # fmt: skip
-    _title(ax, text + ("" if top is None else f"; one account bore {100 * top:.0f} %"))
+    draw_title(ax, text + ("" if top is None else f"; one account bore {100 * top:.0f} %"))
     return ax
 
 
@@ -333,7 +329,7 @@ def deleveraging(run: Run, ax: Axes | None = None) -> Axes:
 
 def steadiness(run: Run, ax: Axes | None = None, lags: int = 48) -> Axes:
     """Autocorrelation of the headline's funding rate, with the band in which chance alone would leave it."""
-    ax = _axes(ax, "steadiness")
+    ax = axes_or_new(ax, "steadiness")
     rate = of_ticker(run, "funding")["rate_bp"].to_numpy(float)
     found = [autocorrelation(rate, lag) for lag in range(1, lags + 1)]
     known = [(lag, value) for lag, value in enumerate(found, 1) if value is not None]
@@ -350,8 +346,8 @@ def steadiness(run: Run, ax: Axes | None = None, lags: int = 48) -> Axes:
     ax.set_ylim(min(-0.3, min(value for _, value in known) - 0.05), 1.05)
     ax.set_xlabel("lag, hours")
     ax.set_ylabel("autocorrelation of funding")
-    _plain_axes(ax)
-    _title(ax, steadiness_title(run, known[0][1]))
+    plain_axes(ax)
+    draw_title(ax, steadiness_title(run, known[0][1]))
     return ax
 
 
@@ -365,7 +361,7 @@ def steadiness_title(run: Run, first: float) -> str:
 
 def awakening(run: Run, ax: Axes | None = None) -> Axes:
     """Distance of mark and perp from the stock after its first price, in percent, and when mark and stock agree."""
-    ax = _axes(ax, "awakening")
+    ax = axes_or_new(ax, "awakening")
     at_us = _first_price_us(run)
     bars = of_ticker(run, "bars")
     bars = bars[(bars["us"] >= at_us) & (bars["us"] <= at_us + AFTER_MINUTES * MINUTE_US)]
@@ -396,9 +392,9 @@ def awakening(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(0, AFTER_MINUTES + 1, 30))
     ax.set_xlabel("minutes from the first stock price")
     ax.set_ylabel(f"{run.scenario.headline}, % from the stock")
-    _plain_axes(ax)
-    _legend(ax)
-    _title(ax, awakening_title(run.summary["gap"]))
+    plain_axes(ax)
+    legend_beside(ax)
+    draw_title(ax, awakening_title(run.summary["gap"]))
     return ax
 
 
@@ -412,6 +408,16 @@ def awakening_title(gap: dict[str, Any]) -> str:
     return f"{first}{agree}" if first else agree[:1].upper() + agree[1:]
 
 
+CASCADES: Mapping[str, Callable[..., Axes]] = {
+    "dominoes": dominoes,
+    "cascade": cascade,
+    "contagion": contagion,
+    "deleveraging": deleveraging,
+    "steadiness": steadiness,
+    "awakening": awakening,
+}
+"""The figures of what spreads, by name."""
+
 MATERIAL: Mapping[str, Callable[[Run], bool]] = {
     "dominoes": lambda run: run.summary.get("dominoes") is not None and "calm" in run.tables(),
     "cascade": lambda run: run.summary.get("cascade", {}).get("branching", {}).get("forced", 0) > 0,
@@ -420,4 +426,4 @@ MATERIAL: Mapping[str, Callable[[Run], bool]] = {
     "steadiness": lambda run: (run.summary["funding"].get("acf") or {}).get("1") is not None,
     "awakening": lambda run: (run.summary.get("first_price") or {}).get("close_usd") is not None,
 }
-"""Each figure of this file, and whether a run has what it draws."""
+"""Whether a run has what each of them draws."""

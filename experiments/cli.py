@@ -732,7 +732,9 @@ def account_command(
 ) -> None:
     """Tell an account's life: sentences, a ledger that sums, a picture of its equity."""
     from offhours.experiments import story
+    from offhours.experiments.figures.account import write_picture
     from offhours.experiments.run import Run
+    from offhours.experiments.story_text import lines
     from offhours.sim.mistake import Mistake
 
     number = (
@@ -749,12 +751,12 @@ def account_command(
     with _Line() as line:
         told = story.tell(run, chosen, line)
         tried = story.tried(told, 0, line) if check and len(told.cases) else ""
-    for text in story.lines(told):
+    for text in lines(told):
         typer.echo(text)
     if tried:
         typer.echo(tried)
     try:
-        typer.echo(f"picture: {story.write_picture(told, folder)}")
+        typer.echo(f"picture: {write_picture(told, folder)}")
     except OSError as error:
         raise Mistake(str(folder), "", "", f"cannot be written: {(error.strerror or str(error)).lower()}") from None
 

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from offhours.experiments import cli, story
+from offhours.experiments import cli, story, story_text
+from offhours.experiments.figures.account import picture_title
 from offhours.experiments.run import Run
 from offhours.experiments.tables import Instruments
 from offhours.sim.declare import spec_of
-from offhours.sim.market import accounts, deleverage, liquidation, margin, matching
+from offhours.sim.market import accounts, deleverage, liquidation, matching
 from offhours.sim.mistake import Mistake
 
 from .tiny import tiny_run
+from .watched import life
 
 S = 1_000_000
 
@@ -83,54 +85,7 @@ def test_every_kind_of_flow_is_in_it() -> None:
     assert sum(amount for _, amount in lines[:-1]) == lines[-1][1]
 
 
-def life(usd: list[float], lots: list[int], marks: list[int], owed: list[float] | None = None, seconds: list[int] | None = None, paid: list[float] | None = None) -> story.Seen:  # fmt: skip
-    """A watched life in one ticker whose lot is a share and whose tick a cent; money in dollars."""
-    n = len(usd)
-    debts = np.round(np.array(owed or [0.0] * n) * S).astype(np.int64)
-    cash, size, tick = np.round(np.array(usd) * S).astype(np.int64), np.array(lots), np.array(marks)
-    return story.Seen(
-        time_us=np.array(seconds or range(n)) * S,
-        usd_uusd=cash,
-        lots=size.reshape(-1, 1),
-        mark_ticks=tick.reshape(-1, 1),
-        paid_pusd=np.round(np.array(paid or [0.0] * n) * 1e12).astype(np.int64).reshape(-1, 1),
-        owed_uusd=debts,
-        required_uusd=np.zeros(n, dtype=np.int64),
-        equity_uusd=cash + size * tick * 10_000 - debts,
-        unit_uusd=np.array([10_000]),
-    )
-
-
 # What would have saved it --------------------------------------------------------------------------------------------
-
-TIERS = np.zeros(margin.TIERS, dtype=spec_of(margin.tiers).dtype)
-TIERS["from_uusd"] = margin.NO_TIER
-TIERS[0] = (0, 100_000_000, 50_000_000, 0, 0)
-"""Maintenance is 5 % of any size."""
-
-
-def test_the_dollars_that_would_have_carried_it_through() -> None:
-    """100 shares bought at $10 with $100: 10x. At $9.40 equity 40 < 47, and the case opens; all is taken at $9.30.
-
-    The mark falls on to $9.00 and comes back: there 100 shares need $45 and would have had 100 - 100 = 0, so $45 were missing.
-    With 100 + 45 behind $1,000 the leverage is 6.896: 6.8x.
-    """
-    seen = life(usd=[100, -900, -900, 30, 30, 30], lots=[0, 100, 100, 0, 0, 0], marks=[1000, 1000, 940, 930, 900, 950])
-    found = story.survival(seen, TIERS, np.array([margin.MARGINAL]), from_row=2, opened_row=1)
-    assert found == story.Survival(45 * S, 4 * S, 6.8)
-    assert story.survival(seen, TIERS, np.array([margin.MARGINAL]), 2, None).leverage is None
-
-
-def test_funding_is_paid_along_the_way() -> None:
-    """The same, and each share pays $0.10 after the case opened: $10 more are missing. 1000 / 155 = 6.45."""
-    seen = life(usd=[100, -900, -900, 30, 30, 30], lots=[0, 100, 100, 0, 0, 0], marks=[1000, 1000, 940, 930, 900, 950], paid=[0, 0, 0.0, 0.1, 0.1, 0.1])  # fmt: skip
-    assert story.survival(seen, TIERS, np.array([margin.MARGINAL]), 2, 1) == story.Survival(55 * S, 4 * S, 6.4)
-
-
-def test_a_short_is_carried_through_a_rise() -> None:
-    """100 shares sold at $10 with $100; at $11 they need $55 and have 0: $55 more, and 1000 / 155 is 6.4x."""
-    seen = life(usd=[100, 1100, 1100, 1100], lots=[0, -100, -100, -100], marks=[1000, 1000, 1050, 1100])
-    assert story.survival(seen, TIERS, np.array([margin.MARGINAL]), 2, 1) == story.Survival(55 * S, 3 * S, 6.4)
 
 
 def test_with_that_much_more_it_survives_and_with_a_dollar_less_it_does_not() -> None:
@@ -142,14 +97,13 @@ def test_with_that_much_more_it_survives_and_with_a_dollar_less_it_does_not() ->
     first = next(int(t) for t in run.exact_rows()["liquidations"]["time_us"] if t >= case["time_us"])
     row = seen.at(first - 1)
     lots = int(seen.lots[row, 0])
-    rate = 0.025 if int(case["ticker"]) == 0 else 0.0
+    assert int(case["ticker"]) == 0
+    rate = 0.025
     breaches = []
     for more in (saved.more_uusd, saved.more_uusd - S):
         worth = seen.equity_uusd[row] + more + lots * (seen.mark_ticks[row:, 0] - seen.mark_ticks[row, 0]) * int(seen.unit_uusd[0]) - lots * (seen.paid_pusd[row:, 0] - seen.paid_pusd[row, 0]) // 10**6  # fmt: skip
         needed = abs(lots) * seen.mark_ticks[row:, 0] * int(seen.unit_uusd[0]) * rate
         breaches.append(bool((worth < needed - 10).any()))
-    tier = TIERS[0]
-    assert tier["maintenance_ppb"] > 0
     assert breaches == [False, True]
 
 
@@ -192,14 +146,6 @@ def test_a_broken_hedge_is_a_cut_of_somebody_with_tokens_the_other_way() -> None
         story.broken_hedge(with_rows(trades=trades[2:]))
 
 
-def test_where_it_is_looked_at_each_second() -> None:
-    """A minute around each event, spans that touch put together; else full minutes."""
-    spans = story._spans(np.array([600, 650, 1000]) * S)
-    assert (spans // S).tolist() == [[540, 710], [940, 1060]]
-    eye = story.Watcher(20, spans)
-    assert [eye.next_us(now * S) // S for now in (0, 480, 539, 540, 709, 711, 935, 1060, 1061)] == [60, 540, 540, 541, 710, 720, 940, 1061, 1080]  # fmt: skip
-
-
 # Sentences -----------------------------------------------------------------------------------------------------------
 
 
@@ -227,7 +173,7 @@ def test_an_account_that_was_never_liquidated_says_so() -> None:
     own = story.tell(run, calm)
     assert "It was never liquidated." in own.sentences and len(own.cases) == 0
     assert sum(amount for _, amount in own.ledger[:-1]) == own.ledger[-1][1]
-    assert story.picture_title(own).endswith("it was never liquidated")
+    assert picture_title(own).endswith("it was never liquidated")
 
 
 def test_a_cut_is_told_with_its_rank_and_for_whom() -> None:
@@ -244,7 +190,7 @@ def test_a_cut_is_told_with_its_rank_and_for_whom() -> None:
     run = SimpleNamespace(
         instruments=Instruments(("TSLAx",), (10_000, 10_000), (10**6, 10**6)), scenario=tiny_run().scenario, tables=dict
     )
-    assert story._reduced(run, cut) == (  # type: ignore[arg-type]
+    assert story_text._reduced(run, cut) == (  # type: ignore[arg-type]
         "On Mon 04:00:07 25.00 TSLAx of its short was closed for accounts in liquidation: rank 3 of 120, at $9.30 beside a mark "
         "of $9.00, which cost it $7.50. That broke a hedge: it held tokens the other way."
     )
@@ -295,19 +241,3 @@ def test_a_run_that_does_not_come_out_the_same_is_not_told(folder: Path) -> None
     run.summary["interrupted"] = True
     with pytest.raises(Mistake, match="interrupted"):
         story.tell(run, told().account)
-
-
-# Trying it -----------------------------------------------------------------------------------------------------------
-
-
-def test_dollars_are_given_once_at_their_instant() -> None:
-    """At 5 s, not before and not after, whoever else makes the market stop."""
-    given: list[tuple[int, int, int]] = []
-    market: Any = SimpleNamespace(now_us=0, endow=lambda *gift: given.append(gift))
-    giver = story.Giver(40, 5 * S, 17)
-    giver.begin(market)
-    assert giver.next_us(0) == 5 * S and giver.next_us(5 * S) > 1000 * S
-    for second in (3, 5, 6):
-        market.now_us = second * S
-        giver.look(market)
-    assert given == [(40, accounts.USD, 17)]

@@ -80,7 +80,7 @@ form(
 )  # fmt: skip
 for _name, _source in (
     ("okx", "OKX: the mark price"),
-    ("hyperliquid", "Hyperliquid: the oracle price before"),
+    ("hyperliquid", "Hyperliquid: the mark before; in older versions the oracle price before"),
     ("trade-xyz", "trade.xyz: the mark before"),
 ):
     form(

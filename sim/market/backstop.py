@@ -8,6 +8,8 @@ BACK-5  It unwinds a share of its position each minute, never further from the m
 BACK-6  Where auto-deleveraging stands behind it, a backstop below zero at the mark is deleveraged like anybody: all its
         positions are closed against the other side at once, and what it then is missing is shortfall. (Hyperliquid,
         auto-deleveraging: an account whose value is negative.)
+BACK-7  By a knob, where a stage stands behind it, it takes over solvent accounts only: all positions of one at once. Who is below
+        zero goes on to the next stage in the same second, and it pays nothing for him (Hyperliquid).
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
 from offhours.sim.market.waterfall import DELEVERAGED, VAULT, WELL, has, note_exhausted, note_paid, stage_after
 
+ANY_POSITION, SOLVENT_ACCOUNTS = 0, 1
+
 
 class BackstopRules:
     """One row: the venue's backstop."""
@@ -40,6 +44,7 @@ class BackstopRules:
     capital_uusd: A[int, Knob("$1,000,000", "uusd", "$0", "$1B", "money it starts with", basis="chosen: Kraken states no fund and says that provider capacity is one; not half, because 2.5 % of a $40M open interest is what a mature crypto fund holds; not twice, because then a week-end gap would never reach it")]  # fmt: skip
     edge_ppb: A[int, Knob("1 %", "ppb", "0 %", "10 %", "what it keeps of the notional it takes over, if there is equity", basis="rule: Kraken position assignment pool, 2026: minimum 0.5 %, maximum 2.5 %, example 1 %")]  # fmt: skip
     unwind_ppb: A[int, Knob("5 %", "ppb", "0 %", "100 %", "share of its position it trades out of each minute", basis="chosen: half an hour to be mostly out; not half, because inventory would be held through the first hour; not twice, because it would be the largest seller in a cascade it should end")]  # fmt: skip
+    takes: A[int, Knob("any position", "choice", "", "", "whom it takes over: one position after the other whatever its owner is worth, or accounts that are not below zero, whole", basis="rule: Kraken assigns position by position, as of 2026; Hyperliquid, liquidations and auto-deleveraging: all cross positions and the cross margin; below zero the other side is closed", choices=("any position", "solvent accounts"))]  # fmt: skip
     limit_ppb: A[int, Knob("1 %", "ppb", "0.01 %", "20 %", "furthest price from the mark at which it unwinds", basis="chosen: equal to the engine's step limit; not half, because off-hours spreads reach 0.5 %; not twice, because it would move the mark to its cap")]  # fmt: skip
 
 
@@ -92,6 +97,12 @@ def willing(world: World, share_uusd: int) -> int:
 
 
 @kernel
+def only_solvent(world: World) -> int:
+    """1 where it takes over whole accounts, and none that is below zero (BACK-7)."""
+    return 1 if backstop_rules(world)[0].takes == SOLVENT_ACCOUNTS and stage_after(world, VAULT) != WELL else 0
+
+
+@kernel
 def earn(world: World, account: int, fee: int) -> None:
     """Receive a liquidation fee."""
     transfer(world, USD, account, BACKSTOP, fee, LIQUIDATION_FEE)
@@ -100,7 +111,9 @@ def earn(world: World, account: int, fee: int) -> None:
 
 @kernel
 def pay(world: World, account: int, missing: int) -> int:
-    """Put into an account what it is missing, as far as there is money; returns what was paid (BACK-2, BACK-3)."""
+    """Put into an account what it is missing, as far as there is money; returns what was paid (BACK-2, BACK-3, BACK-7)."""
+    if only_solvent(world) == 1:
+        return 0
     paid = min(missing, money(world))
     if paid < missing:
         note_exhausted(world, VAULT)

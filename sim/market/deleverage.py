@@ -4,9 +4,10 @@ ADL-1  Candidates hold the other side of the same ticker, are not in liquidation
        first, each group by the venue's score, ties by a draw from (seed, instant, person).
 ADL-2  Form: a queue closes the first candidates whole, the last in part; pro rata closes lots in proportion to profit, at most
        each one's position, and in proportion to size once profits are used up.
-ADL-3  Price: bankruptcy of the account in liquidation, mark, or index. Tokens that it could sell count for bankruptcy as far
-       as they bring equity back to zero. Lots and dollars move, never a price rounded to a
-       tick; parts of a value are differences of its cumulative floor, so that they sum to it exactly.
+ADL-3  Price: bankruptcy of the account in liquidation, mark, index, or, for all its positions at once, the mark before the last one
+       that was made. Tokens that it could sell count for bankruptcy as far as they bring equity back to zero. Lots and dollars move, never a price rounded to a
+       tick; parts of a value are differences of its cumulative floor, so that they sum to it exactly. What candidates give beside
+       the mark is paid by them, also where the account needed less.
 ADL-4  A candidate whose equity would fall below zero is passed over; so is, for the rest of that instant, who was passed over
        once.
 ADL-5  What no candidate can take is closed at the mark against those passed over, then those in liquidation, then houses.
@@ -55,7 +56,7 @@ from offhours.sim.market.margin import (
     required,
 )
 from offhours.sim.market.money import nearest
-from offhours.sim.market.oracle import oracles, value_at_mark
+from offhours.sim.market.oracle import oracles, value_at_mark, value_at_previous_mark
 from offhours.sim.market.positions import positions, proportion
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
@@ -64,13 +65,14 @@ from offhours.sim.market.waterfall import DELEVERAGED as BY_DELEVERAGING
 from offhours.sim.market.waterfall import has, note_not_paid, note_paid, note_shared, note_unpaid
 
 QUEUE, PRO_RATA = 0, 1
-BANKRUPTCY, MARK, ORACLE = 0, 1, 2
+BANKRUPTCY, MARK, ORACLE, PREVIOUS_MARK = 0, 1, 2, 3
 BITMEX, HYPERLIQUID, BINANCE, BYBIT, DRAW = 0, 1, 2, 3, 4
 FORMS = ("queue", "pro rata")
-PRICES = ("bankruptcy", "mark", "oracle")
+PRICES = ("bankruptcy", "mark", "oracle", "previous mark")
 SCORES = ("bitmex", "hyperliquid", "binance", "bybit", "draw")
 
 PROFITABLE, OTHERS = 0, 1
+ALL_TICKERS = -1
 
 POLICIES = ("queue", "unranked", "wealth pro rata", "contract pro rata", "capped pro rata", "risk-aware", "min-max fair", "hedge-aware")  # fmt: skip
 """Policies that a rulebook may name. The first IN_KERNEL are forms of the market's own; the others are asked (ADL-8)."""
@@ -83,7 +85,7 @@ class AdlRules:
     """One row: how the venue deleverages."""
 
     form: A[int, Knob("queue", "choice", "", "", "whether candidates are closed one after the other, or all in proportion to profit", basis="rule: documents of Kraken, Binance and BitMEX, as of 2026: by rank; pro rata is the fair rule of Chitra, arXiv 2512.01112", choices=FORMS)]  # fmt: skip
-    price: A[int, Knob("bankruptcy", "choice", "", "", "price at which positions are closed", basis="rule: documents of Binance, Bybit, BitMEX and dYdX v4 as of 2026: bankruptcy; of OKX: mark; of Hyperliquid: previous oracle price", choices=PRICES)]  # fmt: skip
+    price: A[int, Knob("bankruptcy", "choice", "", "", "price at which positions are closed", basis="rule: documents of Binance, Bybit, BitMEX and dYdX v4 as of 2026: bankruptcy; of OKX: mark; of Hyperliquid: previous mark, in older versions previous oracle price", choices=PRICES)]  # fmt: skip
     score: A[int, Knob("bitmex", "choice", "", "", "what candidates are ranked by", basis="rule: BitMEX, auto-deleveraging, as of 2026: profit rate x effective leverage, a loss divided by it; Kraken's formula was not found", choices=SCORES)]  # fmt: skip
 
 
@@ -91,7 +93,7 @@ class Waiting:
     """Accounts whose position is to be deleveraged at this instant, in their order; row 0 holds their number."""
 
     account: A[int, Column("i8", "account", "account in liquidation; in row 0 the count")]
-    ticker: A[int, Column("i8", "ticker", "ticker of the position")]
+    ticker: A[int, Column("i8", "ticker", "ticker of the position, or ALL_TICKERS")]
 
 
 class Line:
@@ -230,7 +232,7 @@ def allotment(rest: int, weight: int, weights: int, most: int) -> int:
 
 @kernel
 def wait(world: World, account: int, ticker: int) -> None:
-    """Note a position that is to be deleveraged at this instant."""
+    """Note a position that is to be deleveraged at this instant, or all of an account."""
     row = waiting(world)[0].account + 1
     waiting(world)[0].account = row
     waiting(world)[row].account = account
@@ -241,7 +243,11 @@ def wait(world: World, account: int, ticker: int) -> None:
 def waits(world: World, row: int, ticker: int, side: int) -> int:
     """1 where the row of the waiting has a position of this ticker and side."""
     w = waiting(world)[row]
-    return 1 if w.ticker == ticker and position_size(world, w.account, ticker) * side > 0 else 0
+    return (
+        1
+        if (w.ticker == ticker or w.ticker == ALL_TICKERS) and position_size(world, w.account, ticker) * side > 0
+        else 0
+    )
 
 
 @kernel
@@ -467,6 +473,8 @@ def close_value(world: World, account: int, ticker: int) -> int:
     if price == ORACLE:
         o = oracles(world)[ticker]
         return nearest(o.index_usd * o.lot_shares * 1.0e6 * lots)
+    if price == PREVIOUS_MARK:
+        return value_at_previous_mark(world, ticker, lots)
     return value_at_mark(world, ticker, lots)
 
 

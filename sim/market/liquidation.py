@@ -346,9 +346,8 @@ def look_and_attempt(world: World) -> None:
         prefetch_case(world, ranks(world)[min(place_in_line + AHEAD, count - 1)].account)
         attempt(world, ranks(world)[place_in_line].account)
     if backstop.is_ruined(world) == 1:
-        for ticker in range(c.tickers):
-            if position_size(world, BACKSTOP, ticker) != 0:
-                deleverage.wait(world, BACKSTOP, ticker)
+        note_exhausted(world, VAULT)
+        deleverage.wait(world, BACKSTOP, deleverage.ALL_TICKERS)
 
 
 @kernel
@@ -414,11 +413,17 @@ def attempt(world: World, account: int) -> None:
             case.misses = 0
         else:
             escalate(world, account)
+    if case.stage == VAULT and worth < 0 and backstop.only_solvent(world) == 1:
+        escalate(world, account)
     case.ticker = ticker
     if case.stage == VAULT:
         hand_over(world, account, ticker)
+        while backstop.only_solvent(world) == 1 and case.misses == 0 and heaviest(world, account) >= 0:
+            hand_over(world, account, heaviest(world, account))
     elif case.stage == ASSIGNED:
         assign(world, account, ticker)
+    elif case.stage == DELEVERAGED and deleverage.adl_rules(world)[0].price == deleverage.PREVIOUS_MARK:
+        deleverage.wait(world, account, deleverage.ALL_TICKERS)
     elif case.stage == DELEVERAGED or case.stage == SOCIALISED:
         deleverage.wait(world, account, ticker)
     else:

@@ -75,6 +75,7 @@ class Oracle:
     average_usd: A[float, Column("f8", "usd", "EMA of impact mid minus index")]
     mark_usd: A[float, Column("f8", "usd", "mark before rounding")]
     mark_ticks: A[int, Column("i8", "ticks", "mark, rounded to the perp's tick")]
+    previous_ticks: A[int, Column("i8", "ticks", "the mark before the last one that was made")]
     index_ticks: A[int, Column("i8", "ticks", "index, rounded to the token book's tick")]
     impact_usd: A[float, Column("f8", "usd", "impact mid of the perp book, or -1")]
     impact_bid_usd: A[float, Column("f8", "usd", "its impact bid, or -1")]
@@ -197,6 +198,7 @@ def begin(world: World, ticker: int, price_usd: float, tick_usd: float, lot_shar
     o.token_tick_usd = token_tick_usd
     o.token_lot_shares = token_lot_shares
     o.mark_ticks = nearest(price_usd / tick_usd)
+    o.previous_ticks = o.mark_ticks
     o.index_ticks = nearest(price_usd / token_tick_usd)
     o.impact_usd = -1.0
     o.impact_bid_usd = -1.0
@@ -324,6 +326,7 @@ def refresh(world: World, ticker: int, quote_usd: float, value_usd: float, rate:
         o.state = INDEX_HELD if now_us - o.index_us <= rules.stale_us else INDEX_MISSING
     if o.state == INDEX_MISSING:
         if o.impact_usd > 0.0:
+            o.previous_ticks = o.mark_ticks
             o.mark_usd = stepped(o.impact_usd, o.mark_usd, rules.step_ppb)
         else:
             o.state = ALL_MISSING
@@ -332,6 +335,7 @@ def refresh(world: World, ticker: int, quote_usd: float, value_usd: float, rate:
             o.average_usd = o.average_usd * o.keep + (o.impact_usd - o.index_usd) * (1.0 - o.keep)
             o.premium_ppb = nearest((o.impact_usd - o.index_usd) / o.index_usd * PPB)
         if now_us % rules.update_us == 0:
+            o.previous_ticks = o.mark_ticks
             remake(world, ticker, quote_usd, rate, left)
     o.mark_ticks = max(1, nearest(o.mark_usd / o.tick_usd))
     o.index_ticks = max(1, nearest(o.index_usd / o.token_tick_usd))
@@ -362,6 +366,12 @@ def reference_ticks(world: World, book: int) -> int:
 def value_at_mark(world: World, ticker: int, lots: int) -> int:
     """Dollars (micro) of a signed perp quantity at the mark."""
     return lots * oracles(world)[ticker].mark_ticks * books(world)[2 * ticker].unit_uusd
+
+
+@kernel
+def value_at_previous_mark(world: World, ticker: int, lots: int) -> int:
+    """Dollars (micro) of a signed perp quantity at the mark before the last one that was made."""
+    return lots * oracles(world)[ticker].previous_ticks * books(world)[2 * ticker].unit_uusd
 
 
 @kernel

@@ -258,7 +258,7 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         providers.offers: a * t,
         providers.offer_lists: t,
         deleverage.adl_rules: 1,
-        deleverage.waiting: a + t + 1,
+        deleverage.waiting: a + 1,
         deleverage.lines: 1,
         deleverage.quotas: a,
         # Candidates are described only where somebody outside is asked about them.

@@ -1,10 +1,10 @@
-"""The backstop (BACK-1 to BACK-6). Ann is long 1,000 lots at $100 on $50, as in the tests of liquidation."""
+"""The backstop (BACK-1 to BACK-7). Ann is long 1,000 lots at $100 on $50, as in the tests of liquidation."""
 
 from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import accounts, backstop, deleverage, liquidation, waterfall
+from offhours.sim.market import accounts, backstop, deleverage, liquidation, matching, waterfall
 from plain.market import (
     ANN,
     BOB,
@@ -147,6 +147,7 @@ def test_below_zero_it_is_deleveraged_itself_where_others_stand_behind_it(price:
     assert {name: ledger(sim)[name] for name in owed} == owed
     handed = events(sim)[events(sim)["account"] == accounts.BACKSTOP][0]
     assert (handed["stage"], handed["lots"], handed["equity_uusd"]) == (waterfall.DELEVERAGED, 1_000, -5 * DOLLAR)
+    assert sim.memory[waterfall.payers]["exhausted_us"][waterfall.VAULT] == sim.now_us
     cut = sim.tape.rows(deleverage.deleverage_events)[-1]
     assert (cut["for_account"], cut["account"], cut["lots"]) == (accounts.BACKSTOP, BOB, -1_000)
     assert sim.audit() == []
@@ -161,6 +162,67 @@ def test_without_deleveraging_behind_it_it_stays_below_zero() -> None:
     go(sim, 4)
     assert (lots_of(sim, accounts.BACKSTOP), lots_of(sim, BOB)) == (1_000, -1_000)
     assert sim.equity(accounts.BACKSTOP) == -5 * DOLLAR
+
+
+SOLVENT = {
+    (backstop.backstop_rules, "takes"): backstop.SOLVENT_ACCOUNTS,
+    (backstop.backstop_rules, "edge_ppb"): 50_000_000,
+}
+
+
+def two_positions(stages: tuple[int, ...], **adl: int) -> Simulation:
+    """Ann long 1,000 lots each of two tickers at $100 on $100, against Bob; the backstop takes solvent accounts."""
+    knobs = {**NO_FEES, **SOLVENT, **{(deleverage.adl_rules, name): value for name, value in adl.items()}}
+    sim = market(people=2, tickers=2, knobs=knobs, stages=stages)
+    sim.endow(ANN, accounts.USD, 100 * DOLLAR)
+    sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
+    for book in (0, 2):
+        for account, side in ((BOB, SELL), (ANN, BUY)):
+            assert sim.place(account, book, side, 10_000, 1_000) == matching.ACCEPTED
+    return sim
+
+
+def test_of_solvent_accounts_it_takes_everything_at_once() -> None:
+    """BACK-7, BACK-1: at 94 and 100 equity is 40 of 48.50 needed: both positions go in one second, and the $40 with them."""
+    sim = two_positions((waterfall.VAULT, waterfall.DELEVERAGED))
+    jump(sim, 94.0)
+    assert [lots_of(sim, accounts.BACKSTOP, ticker) for ticker in (0, 1)] == [1_000, 1_000]
+    assert [lots_of(sim, ANN, ticker) for ticker in (0, 1)] == [0, 0]
+    assert (usd(sim, ANN), sim.equity(accounts.BACKSTOP)) == (0, 1_000_040 * DOLLAR)
+    assert ledger(sim) == {"shortfall": 0, "paid": 0, "unpaid": 0, "edge": 40}
+    assert events(sim)[["ticker", "stage", "time_us"]].tolist() == [(1, waterfall.VAULT, sim.now_us), (0, waterfall.VAULT, sim.now_us)]  # fmt: skip
+    assert sim.audit() == []
+
+
+def test_who_is_below_zero_goes_past_it_in_the_same_second() -> None:
+    """BACK-7, ADL-3: at 89 equity is -10. The backstop has $1,000,000 and pays none of it; both positions are closed at once at
+    the marks before, where Ann has her $100 left: Bob gives the $110 that he had won since."""
+    sim = two_positions((waterfall.STEPS, waterfall.VAULT, waterfall.DELEVERAGED), price=deleverage.PREVIOUS_MARK)
+    jump(sim, 89.0)
+    assert [lots_of(sim, account, ticker) for account in (ANN, BOB, accounts.BACKSTOP) for ticker in (0, 1)] == [0] * 6
+    assert (usd(sim, ANN), usd(sim, BOB)) == (100 * DOLLAR, 10_000 * DOLLAR)
+    assert sim.equity(accounts.BACKSTOP) == 1_000_000 * DOLLAR
+    assert ledger(sim) == {"shortfall": 110, "paid": 0, "unpaid": 0, "edge": 0}
+    assert sim.memory[waterfall.payers]["exhausted_us"][waterfall.VAULT] == 0
+    assert sim.memory[liquidation.open_cases]["account"][0] == 0 and sim.audit() == []
+
+
+def test_what_is_still_missing_then_is_not_its_debt() -> None:
+    """BACK-7, BACK-2: closed at the mark of 89, $10 are missing, and nobody pays them."""
+    sim = two_positions((waterfall.VAULT, waterfall.DELEVERAGED), price=deleverage.MARK)
+    jump(sim, 89.0)
+    go(sim, 1)
+    assert ledger(sim) == {"shortfall": 10, "paid": 0, "unpaid": 10, "edge": 0}
+    assert sim.equity(accounts.BACKSTOP) == 1_000_000 * DOLLAR
+
+
+def test_with_nothing_behind_it_it_takes_anybody() -> None:
+    """BACK-7: the last stage leaves nothing open, whatever the account is worth."""
+    sim = two_positions((waterfall.VAULT,))
+    jump(sim, 89.0)
+    go(sim, 2)
+    assert [lots_of(sim, accounts.BACKSTOP, ticker) for ticker in (0, 1)] == [1_000, 1_000]
+    assert ledger(sim) == {"shortfall": 10, "paid": 10, "unpaid": 0, "edge": 0}
 
 
 def test_it_buys_back_a_short_too() -> None:

@@ -163,6 +163,19 @@ def test_at_the_mark_or_at_the_index_the_loss_stays_with_the_account(price: int,
     assert usd(sim, ANN) == 0
 
 
+def test_at_the_mark_before_the_last_one() -> None:
+    """ADL-3: marks of 99, 98.40 and 94. At 98.40 Ann has $34 of the $24.60 she needs; at 94 she is at -$10 and is closed at 98.40.
+
+    Bob gives $44 beside the mark, though $10 were missing: $34 are hers.
+    """
+    sim = sides({BOB: (1_000, 10_000)}, price=deleverage.PREVIOUS_MARK)
+    for price in (99.0, 98.4, 94.0):
+        jump(sim, price)
+    assert (usd(sim, BOB), usd(sim, ANN)) == ((10_000 + 16) * DOLLAR, 34 * DOLLAR)
+    assert paid(sim) == {"shortfall": 44.0, "adl": 44.0, "shared": 0.0, "unpaid": 0.0}
+    assert cuts(sim)[["value_uusd", "mark_ticks"]].tolist() == [(-984 * DOLLAR, 9_400)]
+
+
 def thin_candidate(dollars: int, form: int = deleverage.QUEUE) -> Simulation:
     """Ann's bankruptcy is at 95, the mark at 90; Bob is short 600 from 100, Cat 400 from 90 on few dollars."""
     sim = sides({BOB: (1_000, 10_000)}, ann=1_000, form=form)

@@ -436,6 +436,7 @@ def test_a_mark_with_a_clock_and_a_step_of_its_own() -> None:
         seen.append(float(state(sim)["mark_usd"]))
     moved = [price for price, before in zip(seen[1:], seen) if price != before]
     assert moved == pytest.approx([100.5, 100.5 * 1.005, 100.5 * 1.005**2])
+    assert (state(sim)["mark_ticks"], state(sim)["previous_ticks"]) == (10_151, 10_100)
 
 
 def test_marks_are_remade_on_full_seconds() -> None:

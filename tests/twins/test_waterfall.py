@@ -113,7 +113,7 @@ LISTS = ((DELEVERAGED,), (DELEVERAGED, SOCIALISED), (SOCIALISED,))
 
 @given(
     sizes, entries, margins, marks, accrued, owned, st.sampled_from([0, 0, -150, 150]), st.sampled_from(LISTS),
-    st.sampled_from([deleverage.BANKRUPTCY, deleverage.BANKRUPTCY, deleverage.MARK, deleverage.ORACLE]),
+    st.sampled_from([deleverage.BANKRUPTCY, deleverage.BANKRUPTCY, deleverage.MARK, deleverage.ORACLE, deleverage.PREVIOUS_MARK]),
     st.sampled_from([deleverage.QUEUE, deleverage.PRO_RATA]), instants, names,
 )  # fmt: skip
 @settings(max_examples=400, deadline=None)
@@ -125,10 +125,16 @@ def test_deleveraging(
     sim = base(stages)
     name(sim, instant, whose)
     sim.memory[deleverage.adl_rules]["price"], sim.memory[deleverage.adl_rules]["form"] = price, form
+    sim.memory[oracle.oracles]["previous_ticks"][0] = 9_700
     people = written(sim, lots, entry, per_mille, mark, house)
     accrue(sim, people, pusd)
     endow_tokens(sim, people[:PEOPLE], tokens)
-    each = {deleverage.BANKRUPTCY: "bankruptcy", deleverage.MARK: mark * 100, deleverage.ORACLE: 1_000_000}[price]
+    each = {
+        deleverage.BANKRUPTCY: "bankruptcy",
+        deleverage.MARK: mark * 100,
+        deleverage.ORACLE: 1_000_000,
+        deleverage.PREVIOUS_MARK: 970_000,
+    }[price]
     venue = plain.Venue(
         price=each if DELEVERAGED in stages else mark * 100,
         score=plain.bitmex if form == deleverage.QUEUE else None,
@@ -191,3 +197,27 @@ def test_the_vault(
     assert_same(sim, [*people, vault])
     assert int(sim.memory[waterfall.payers]["paid_uusd"][VAULT]) == sum(paid for paid, _ in results)
     assert int(sim.memory[waterfall.debts]["unpaid_uusd"][0]) == sum(unpaid for _, unpaid in results)
+
+
+@given(sizes, entries, margins, marks, instants, names)
+@settings(max_examples=200, deadline=None)
+def test_the_vault_of_solvent_accounts(
+    lots: list[int], entry: list[int], per_mille: list[int], mark: int, instant: int, whose: list[int]
+) -> None:
+    """BACK-7: it takes over who is not below zero and pays for nobody; the others are closed against the other side at once."""
+    sim = base((VAULT, DELEVERAGED))
+    name(sim, instant, whose)
+    sim.memory[backstop.backstop_rules]["takes"] = backstop.SOLVENT_ACCOUNTS
+    sim.memory[deleverage.adl_rules]["price"] = deleverage.MARK
+    people = written(sim, lots, entry, per_mille, mark)
+    vault = Holder(accounts.BACKSTOP, 0, usd(sim, accounts.BACKSTOP), 0, 0, house=True)
+    liquidation.attend(sim.world)
+    edge_ppb = int(sim.memory[backstop.backstop_rules]["edge_ppb"][0])
+    for case in plain.order_of_cases(people, mark):
+        if case.worth(mark) >= 0:
+            assert plain.take_over(case, vault, mark, edge_ppb) == (0, 0)
+    venue = plain.Venue(price=mark * 100, score=plain.bitmex, shares=False)
+    paid, shared, unpaid = plain.deleverage([*people, vault], mark, venue)
+    assert_same(sim, [*people, vault])
+    assert (paid, shared) == (0, 0) and int(sim.memory[waterfall.payers]["paid_uusd"].sum()) == 0
+    assert int(sim.memory[waterfall.debts]["unpaid_uusd"][0]) == unpaid

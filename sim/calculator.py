@@ -39,7 +39,17 @@ __all__ = [
 
 # Values ---------------------------------------------------------------------------------------------------------------
 
-_WORDS = {"marginal": 0, "whole": 1, "size-linear": 1, "alike": 0, "rising": 1, "new positions": 0, "all": 1}
+_WORDS = {
+    "marginal": 0,
+    "whole": 1,
+    "size-linear": 1,
+    "alike": 0,
+    "rising": 1,
+    "new positions": 0,
+    "all": 1,
+    "capped": 0,
+    "dropped": 1,
+}
 """Choices of a rulebook that a form takes for no and yes."""
 _SIDES = {"long": Fraction(1), "buy": Fraction(1), "short": Fraction(-1), "sell": Fraction(-1)}
 

@@ -32,6 +32,8 @@ from offhours.sim.market import (
     oracle,
     pool,
     providers,
+    socialised,
+    sources,
     stock,
 )
 from offhours.sim.names import NAMES
@@ -61,6 +63,7 @@ SECTIONS: Mapping[str, Section] = {
     "token.fees": Section(fees.fee_rules, "token"),
     "token.session": Section(matching.session_rules),
     "perp.oracle": Section(oracle.oracle_rules),
+    "perp.sources": Section(sources.source_rules),
     "perp.funding": Section(funding.funding_rules),
     "perp.margin": Section(margin.margin_rules),
     "perp.collateral": Section(collateral.collateral_rules),
@@ -72,6 +75,7 @@ SECTIONS: Mapping[str, Section] = {
     "perp.pool": Section(pool.pool_rules, "market"),
     "perp.insurance": Section(insurance.insurance_rules, "market"),
     "perp.adl": Section(deleverage.adl_rules, "market"),
+    "perp.socialised": Section(socialised.socialised_rules, "market"),
     "perp.providers": Section(providers.provider_rules, "market"),
     "stock": Section(stock.stock_rules),
     "stock.halt": Section(halts.halt_rules),

@@ -41,6 +41,7 @@ from offhours.sim.market import (
     orders,
     pool,
     positions,
+    socialised,
     step,
     stock,
     stops,
@@ -246,6 +247,7 @@ def open_market(
         collateral=_collateral(setup.rules),
         moves=_count(setup.moves),
         asks=int(ask.asked in setup.rules and bool(setup.rules[ask.asked]["policy"][ask.ALLOCATION])),
+        days=_days_gains(setup.rules),
     )
     memory = Memory(MARKET, row_counts(size))
     blocks = (memory,) if crowd is None else (memory, Memory(*crowd))
@@ -305,6 +307,13 @@ def _collateral(rules: Mapping[Accessor, np.ndarray[Any, Any]]) -> int:
     counts = bool((rules[collateral.collateral_rules]["haircut_ppb"] < 10**9).any())
     lends = any(bool((rules[table]["stock_uusd"] > 0).any()) for table in (lending.lending_rules, lending.dollar_rules))
     return int(counts or lends)
+
+
+def _days_gains(rules: Mapping[Accessor, np.ndarray[Any, Any]]) -> int:
+    """1 where losses are shared by gains of a day, which must be remembered."""
+    return int(
+        socialised.socialised_rules in rules and rules[socialised.socialised_rules]["form"][0] == socialised.DAYS_GAINS
+    )
 
 
 def _count(rows: np.ndarray[Any, Any] | None) -> int:

@@ -10,8 +10,24 @@ from offhours.sim import policies
 from offhours.sim.compile import uncompiled
 from offhours.sim.forms.dydx import ACCOUNT, SLICE
 from offhours.sim.forms.form import MICRO, Value, form, in_micro, step
-from offhours.sim.market import deleverage, liquidation
+from offhours.sim.forms.liquidation import linear_bankruptcy_price
+from offhours.sim.market import deleverage
 from offhours.sim.mistake import Mistake
+
+
+def offset_room_quantums(balance: int, signed_value: int) -> int:
+    """What an account has left after its position was closed at a price: negative where it would be bankrupt too (dYdX v4)."""
+    return balance + signed_value
+
+
+def may_deleverage(collateral: float, settled: int) -> int:
+    """1 where an account may be deleveraged: its equity is below zero, or its market is in final settlement (dYdX v4)."""
+    return 1 if collateral < 0 or settled == 1 else 0
+
+
+def lights(place: int, count: int) -> int:
+    """How many of five lights are lit: all for the first fifth of the queue, one for the last (Binance, BitMEX)."""
+    return 5 - (place - 1) * 5 // count
 
 
 def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:
@@ -65,18 +81,18 @@ form(
 form(
     "adl-price", "dydx", "dydxprotocol/v4-chain, keeper/deleveraging.go: at the bankruptcy price; the counterparty must not end below zero", ACCOUNT + "; close size = 0; other_balance money",
     *SLICE,
-    step("balance_after", "money", "balance + bankruptcy_value", lambda balance, value: Fraction(liquidation.offset_room_quantums(in_micro(balance), in_micro(value)), MICRO), "balance bankruptcy_value"),
-    step("other_after", "money", "other_balance - bankruptcy_value", lambda balance, value: Fraction(liquidation.offset_room_quantums(in_micro(balance), -in_micro(value)), MICRO), "other_balance bankruptcy_value"),
+    step("balance_after", "money", "balance + bankruptcy_value", lambda balance, value: Fraction(offset_room_quantums(in_micro(balance), in_micro(value)), MICRO), "balance bankruptcy_value"),
+    step("other_after", "money", "other_balance - bankruptcy_value", lambda balance, value: Fraction(offset_room_quantums(in_micro(balance), -in_micro(value)), MICRO), "other_balance bankruptcy_value"),
 )  # fmt: skip
 form(
     "adl-price", "dydx-allowed", "dydxprotocol/v4-chain, keeper/deleveraging.go: CanDeleverageSubaccount", "balance money; signed_size size; price price; settled flag = no",
     step("collateral", "money", "balance + signed_size * price", lambda balance, signed_size, price: balance + signed_size * price),
-    step("allowed", "flag", "collateral < 0 or settled == 1", liquidation.may_deleverage, "collateral settled"),
+    step("allowed", "flag", "collateral < 0 or settled == 1", may_deleverage, "collateral settled"),
 )  # fmt: skip
 form(
     "adl-price", "bankruptcy", "Binance, Bybit, BitMEX: bankruptcy price of the liquidated position", "side side; entry price; leverage leverage",
     step("margin_per_unit", "money", "entry / leverage", lambda entry, leverage: entry / leverage),
-    step("price", "price", "entry - side * margin_per_unit", liquidation.linear_bankruptcy_price, "side entry margin_per_unit"),
+    step("price", "price", "entry - side * margin_per_unit", linear_bankruptcy_price, "side entry margin_per_unit"),
 )  # fmt: skip
 for _name, _source in (
     ("okx", "OKX: the mark price"),
@@ -110,7 +126,7 @@ for _name, _policy in policies.POLICIES.items():
 
 form(
     "queue-light", "binance", "Binance, BitMEX: five lights by fifths of the queue", "place number; count number",
-    step("lights", "number", "5 - floor((place - 1) * 5 / count)", lambda place, count: liquidation.lights(int(place), int(count))),
+    step("lights", "number", "5 - floor((place - 1) * 5 / count)", lambda place, count: lights(int(place), int(count))),
 )  # fmt: skip
 form(
     "queue-light", "kraken", "Kraken, unwind queue: percentile, 100 % is cut first", "place number; count number",

@@ -8,13 +8,115 @@ from fractions import Fraction
 
 from offhours.sim.compile import uncompiled
 from offhours.sim.forms.form import MICRO, PPB, Value, form, in_ppb, in_ppm, step
-from offhours.sim.forms.prices import impact_difference
-from offhours.sim.market import funding, oracle
+from offhours.sim.forms.prices import impact_difference, price_of_value
+from offhours.sim.market import funding
+
+
+def interest_of_currencies(quote: float, base: float, intervals: float) -> float:
+    """Interest part of funding: what borrowing the quote costs more than the base, per interval (BitMEX)."""
+    return (quote - base) / intervals
+
+
+def held_spread(mark_average: float, oracle_average: float, part: float) -> float:
+    """Spread of two averages, at most a part of the oracle's either way (Drift v2)."""
+    most = oracle_average * part
+    return min(max(mark_average - oracle_average, -most), most)
+
+
+def spread_funding(spread: float, oracle_average: float, offset: float, periods: float) -> float:
+    """Dollars a unit pays in one of `periods` a day: the spread and an offset of the oracle price (Drift v2)."""
+    return (spread + oracle_average * offset) / periods
+
+
+def larger_side_rate(factor: float, imbalance_raised: float, open_interest: float) -> float:
+    """Rate a second that the larger side pays: factor x imbalance ^ exponent / open interest (GMX v2)."""
+    return factor * imbalance_raised / open_interest
+
+
+def smaller_side_rate(paid: float, larger: float, smaller: float) -> float:
+    """Rate a second that the smaller side receives (negative), so that what is paid is received (GMX v2)."""
+    return -paid * larger / smaller
+
+
+def interest_clamped_payment(
+    internal: float, external: float, years: float, interest: float, lower: float, upper: float
+) -> float:
+    """Dollars a unit pays for a period: spread of the averages, with interest on the external one clamped (Vega 0053-PERP)."""
+    carried = (1 + years * interest) * external - internal
+    return internal - external + min(upper * external, max(lower * external, carried))
+
+
+def bounded_payment(payment: float, external: float, scaling: float, lower: float, upper: float) -> float:
+    """A payment scaled, its rate held within bounds (Vega 0053-PERP: modifiers)."""
+    return min(max(payment * scaling, lower * external), upper * external)
+
+
+def average_over_time(
+    points: tuple[tuple[float, float], ...], begin: float, end: float, pause_from: float, pause_to: float
+) -> float:
+    """Average of a price known from instants (time, price) on, over a period without a pause in it (Vega 0053-PERP)."""
+    total: float = 0
+    for number, (start, price) in enumerate(points):
+        stop = points[number + 1][0] if number + 1 < len(points) else end
+        first, last = max(start, begin), min(stop, end)
+        counted = max(0, last - first) - max(0, min(last, pause_to) - max(first, pause_from))
+        total += price * counted
+    return total / (end - begin - (pause_to - pause_from))
+
+
+def amortised_rate(premium: float, hours: float, cap: float) -> float:
+    """Rate an hour of a premium that is paid off over so many hours, capped (Derive)."""
+    return min(max(premium / hours, -cap), cap)
+
+
+def broker_rate(pure: float, side: float, broker: float) -> float:
+    """Rollover of a side: the pure rate of longs with the side's sign, and what the broker takes from both (Ostium)."""
+    return side * pure + broker
+
+
+def index_payment(rate: float, index: float, size: float) -> float:
+    """Dollars that a position pays (signed size): rate x index x size."""
+    return rate * index * size
+
+
+def accrued_payment(mark: float, index: float, size: float, hours: float, basis_hours: float) -> float:
+    """Dollars paid where the distance of mark and index accrues over a basis of hours (Thalex: 24; Deribit: 8)."""
+    return (mark - index) * size * hours / basis_hours
+
+
+def inverse_value(contracts: float, price: float) -> float:
+    """Value of inverse contracts of one dollar in coin."""
+    return contracts / price
+
+
+def inverse_profit(contracts: float, entry: float, leave: float) -> float:
+    """Profit in coin of inverse contracts of one dollar (signed: positive for a long)."""
+    return contracts * (1 / entry - 1 / leave)
+
+
+def index_change_quantums(rate_ppm: int, price: int, hours_eighths: int, exponent: int) -> int:
+    """Change of the funding index: ``rate x price x hours/8 x 10^exponent``, rounded towards zero (dYdX v4).
+
+    The rate is for 8 hours in ppm, and the exponent the sum of the price's exponent, the market's resolution and 6.
+    """
+    numerator = rate_ppm * price * hours_eighths * int(10 ** max(exponent, 0))
+    denominator = 8 * int(10 ** max(-exponent, 0))
+    return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
+
+
+def premium_ppm(index: int, bid: int, ask: int) -> int:
+    """Premium of impact prices in ppm, rounded towards zero, a missing side (-1) counting nothing (dYdX v4).
+
+    Index and prices are in one unit, whatever it is, so that the division is exact.
+    """
+    above = max(0, bid - index) if bid > 0 else 0
+    below = max(0, index - ask) if ask > 0 else 0
+    return (above * 1_000_000) // index - (below * 1_000_000) // index
 
 
 def _quote(levels: Value, value: Fraction) -> Fraction:
     """Impact price of a side, -1 where it is too thin or empty."""
-    return Fraction(oracle.price_of_value(levels, value)) if levels else Fraction(-1)  # type: ignore[arg-type]
+    return Fraction(price_of_value(levels, value)) if levels else Fraction(-1)  # type: ignore[arg-type]
 
 
 def _whole_units(*prices: Fraction) -> tuple[int, ...]:
@@ -45,7 +147,7 @@ form(
     "premium", "dydx", "dydxprotocol/v4-chain, memclob premium votes: impact notional, whole ppm", "bids level* = none; asks level* = none; impact money = 5000; index price",
     step("impact_bid", "price", "look up: average price at which the bids take the impact notional, -1 where they are too thin", _quote, "bids impact"),
     step("impact_ask", "price", "look up: average price at which the asks give the impact notional, -1 where they are too thin", _quote, "asks impact"),
-    step("premium", "rate", "truncated((max(0, impact_bid - index) - (max(0, index - impact_ask) if impact_ask > 0 else 0)) / index)", lambda index, bid, ask: Fraction(funding.premium_ppm(*_whole_units(index, bid, ask)), MICRO), "index impact_bid impact_ask"),
+    step("premium", "rate", "truncated((max(0, impact_bid - index) - (max(0, index - impact_ask) if impact_ask > 0 else 0)) / index)", lambda index, bid, ask: Fraction(premium_ppm(*_whole_units(index, bid, ask)), MICRO), "index impact_bid impact_ask"),
 )  # fmt: skip
 form(
     "premium", "deribit", "Deribit: (mark - index) / index", "mark price; index price",
@@ -126,27 +228,27 @@ form(
 )  # fmt: skip
 form(
     "funding-rate", "interest", "BitMEX, perpetual contracts guide: interest of the two currencies, per interval", "quote_rate rate; base_rate rate; intervals number = 3",
-    step("rate", "rate", "(quote_rate - base_rate) / intervals", funding.interest_of_currencies, "quote_rate base_rate intervals"),
+    step("rate", "rate", "(quote_rate - base_rate) / intervals", interest_of_currencies, "quote_rate base_rate intervals"),
 )  # fmt: skip
 form(
     "funding-rate", "drift", "drift-labs/protocol-v2, math/funding: hourly", "mark price; index price; clamp rate = 10 %; offset number = 0; periods number = 24",
-    step("spread", "money", "min(max(mark - index, -index * clamp), index * clamp)", funding.held_spread, "mark index clamp"),
-    step("per_unit", "money", "(spread + index * offset) / periods", funding.spread_funding, "spread index offset periods"),
+    step("spread", "money", "min(max(mark - index, -index * clamp), index * clamp)", held_spread, "mark index clamp"),
+    step("per_unit", "money", "(spread + index * offset) / periods", spread_funding, "spread index offset periods"),
     step("rate", "rate", "per_unit / index", lambda per_unit, index: per_unit / index),
 )  # fmt: skip
 form(
     "funding-rate", "gmx", "GMX v2 synthetics: funding a second", "factor number; exponent number = 1; long_interest money; short_interest money",
     step("imbalance", "money", "abs(long_interest - short_interest)", lambda a, b: abs(a - b), "long_interest short_interest"),
     step("raised", "number", "imbalance ** exponent", lambda imbalance, exponent: imbalance**exponent if exponent.denominator == 1 else Fraction(float(imbalance) ** float(exponent))),
-    step("paid", "rate", "factor * raised / (long_interest + short_interest)", lambda f, r, a, b: funding.larger_side_rate(f, r, a + b), "factor raised long_interest short_interest"),
-    step("received", "rate", "-paid * max(long_interest, short_interest) / min(long_interest, short_interest)", lambda p, a, b: funding.smaller_side_rate(p, max(a, b), min(a, b)), "paid long_interest short_interest"),
+    step("paid", "rate", "factor * raised / (long_interest + short_interest)", lambda f, r, a, b: larger_side_rate(f, r, a + b), "factor raised long_interest short_interest"),
+    step("received", "rate", "-paid * max(long_interest, short_interest) / min(long_interest, short_interest)", lambda p, a, b: smaller_side_rate(p, max(a, b), min(a, b)), "paid long_interest short_interest"),
     step("long_rate", "rate", "paid if long_interest > short_interest else received", lambda paid, received, a, b: paid if a > b else received, "paid received long_interest short_interest"),
 )  # fmt: skip
 _VEGA = "internal price; external price; years number = 0; interest rate = 0; clamp_lower rate = 0; clamp_upper rate = 0; scaling number = 1; rate_lower rate = -100000 %; rate_upper rate = 100000 %"
 form(
     "funding-rate", "vega", "Vega specification 0053-PERP", _VEGA,
-    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
-    step("payment", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    step("payment", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", bounded_payment, "unscaled external scaling rate_lower rate_upper"),
     step("rate", "rate", "payment / external", lambda payment, external: payment / external),
 )  # fmt: skip
 form(
@@ -155,11 +257,11 @@ form(
 )  # fmt: skip
 form(
     "funding-rate", "derive", "Derive: premium paid off over 16 h (BTC, ETH, SOL) or 8 h, an hour", "premium rate; hours number = 8; cap rate = 0.068493 %",
-    step("rate", "rate", "min(max(premium / hours, -cap), cap)", funding.amortised_rate, "premium hours cap"),
+    step("rate", "rate", "min(max(premium / hours, -cap), cap)", amortised_rate, "premium hours cap"),
 )  # fmt: skip
 form(
     "funding-rate", "ostium", "Ostium contracts: rollover of a side", "pure rate; side side; broker rate",
-    step("rate", "rate", "side * pure + broker", funding.broker_rate, "pure side broker"),
+    step("rate", "rate", "side * pure + broker", broker_rate, "pure side broker"),
 )  # fmt: skip
 
 for _name, _source in (
@@ -174,17 +276,17 @@ for _name, _source in (
 ):
     form(
         "funding-payment", _name, _source, "rate rate; index price; signed_size size",
-        step("payment", "money", "rate * index * signed_size", funding.index_payment, "rate index signed_size"),
+        step("payment", "money", "rate * index * signed_size", index_payment, "rate index signed_size"),
     )  # fmt: skip
 form(
     "funding-payment", "bitmex-inverse", "BitMEX, perpetual contracts guide: inverse contract of one dollar; in coin", "contracts number; price price; rate rate",
-    step("value", "number", "contracts / price", funding.inverse_value, "contracts price"),
+    step("value", "number", "contracts / price", inverse_value, "contracts price"),
     step("payment", "number", "value * rate", lambda value, rate: value * rate),
 )  # fmt: skip
 for _name, _basis in (("thalex", 24), ("deribit", 8)):
     form(
         "funding-payment", _name, f"{_name.title()}: distance of mark and index, accrued over {_basis} h", f"mark price; index price; signed_size size; duration hours; basis number = {_basis}",
-        step("payment", "money", "(mark - index) * signed_size * duration / basis", funding.accrued_payment, "mark index signed_size duration basis"),
+        step("payment", "money", "(mark - index) * signed_size * duration / basis", accrued_payment, "mark index signed_size duration basis"),
     )  # fmt: skip
 form(
     "funding-payment", "dydx", "dydxprotocol/v4-chain, x/perpetuals/funding: funding index, whole quantums, rounded towards zero", "rate rate; price price; duration hours = 1h; exponent number = -10; signed_size size = 1",
@@ -200,19 +302,17 @@ def _dydx_index(rate: Fraction, price: Fraction, duration: Fraction, exponent: F
         digits += 1
     if duration.denominator != 1:
         raise ValueError("funding is settled each hour")
-    return funding.index_change_quantums(
-        in_ppm(rate), int(price * 10**digits), int(duration), int(exponent) + 6 - digits
-    )
+    return index_change_quantums(in_ppm(rate), int(price * 10**digits), int(duration), int(exponent) + 6 - digits)
 
 
 form(
     "funding-payment", "vega", "Vega specification 0053-PERP: payment of a period per unit, part of it in an auction", _VEGA + "; trading rate = 100 %; signed_size size = 1",
-    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", funding.interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
-    step("per_unit", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", funding.bounded_payment, "unscaled external scaling rate_lower rate_upper"),
+    step("unscaled", "money", "internal - external + min(clamp_upper * external, max(clamp_lower * external, (1 + years * interest) * external - internal))", interest_clamped_payment, "internal external years interest clamp_lower clamp_upper"),
+    step("per_unit", "money", "min(max(unscaled * scaling, rate_lower * external), rate_upper * external)", bounded_payment, "unscaled external scaling rate_lower rate_upper"),
     step("payment", "money", "per_unit * trading * signed_size", lambda per_unit, trading, signed_size: per_unit * trading * signed_size),
 )  # fmt: skip
 
 form(
     "time-average", "vega", "Vega specification 0053-PERP: without the time in an auction", "points point*; begin number = 0; end number; pause_from number = 0; pause_to number = 0",
-    step("average", "price", "look up: each price times the time it stood within the period and outside the pause, over that time", funding.average_over_time, "points begin end pause_from pause_to"),
+    step("average", "price", "look up: each price times the time it stood within the period and outside the pause, over that time", average_over_time, "points begin end pause_from pause_to"),
 )  # fmt: skip

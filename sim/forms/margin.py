@@ -12,13 +12,50 @@ from offhours.sim.forms.form import PPB, Value, form, in_micro, in_ppb, step, up
 from offhours.sim.market import margin
 
 
+def maintenance_amount(edge: float, rate: float, rate_below: float, amount_below: float) -> float:
+    """What is taken off notional x rate from a tier's edge on, so that margin has no jump there (Binance FAQ: leverage and
+    margin): ``edge x (rate - rate below) + amount below``."""
+    return edge * (rate - rate_below) + amount_below
+
+
+def margin_less_amount(notional: float, rate: float, amount: float) -> float:
+    """Margin of a tier with a maintenance amount (Binance FAQ; Bybit calls the amount a deduction)."""
+    return notional * rate - amount
+
+
+def slippage_and_risk_margin(notional: float, slippage: float, risk: float) -> float:
+    """Maintenance margin as the cost of leaving plus the risk of holding (Vega specification 0019-MCAL)."""
+    return notional * slippage + risk * notional
+
+
+def half_of_initial(leverage_max: float) -> float:
+    """Maintenance rate that is half of the initial one at the largest leverage (Hyperliquid)."""
+    return 1 / (2 * leverage_max)
+
+
+def tier_of(notional: float, edges: tuple[float, ...]) -> int:
+    """Number of the tier that a notional falls into; an edge belongs to the tier that begins there."""
+    return max(number for number, edge in enumerate(edges) if edge <= notional or number == 0)
+
+
+def tiered_margin(notional: float, edges: tuple[float, ...], rates: tuple[float, ...], whole: int) -> float:
+    """Margin by tiers, each rate for the part above its edge or (`whole`) for the whole position (MARG-2), not rounded."""
+    last = tier_of(notional, edges)
+    if whole == 1:
+        return notional * rates[last]
+    below: float = 0
+    for number in range(last):
+        below += (edges[number + 1] - edges[number]) * rates[number]
+    return below + (notional - edges[last]) * rates[last]
+
+
 def edges_of(tiers: Value) -> tuple[Fraction, ...]:
     return tuple(tier[0] for tier in tiers)
 
 
 def of_tier(number: int) -> Callable[[Value, Fraction], Fraction]:
     """What the tier of a notional says: its edge (0), initial (1) or maintenance (2) rate."""
-    return lambda tiers, notional: tiers[margin.tier_of(notional, edges_of(tiers))][number]  # type: ignore[arg-type]
+    return lambda tiers, notional: tiers[tier_of(notional, edges_of(tiers))][number]  # type: ignore[arg-type]
 
 
 def _below(number: int) -> Callable[[Value, Fraction, Fraction], Fraction]:
@@ -90,7 +127,7 @@ form(
     "margin", "binance", "Binance FAQ: leverage and margin of USD-M futures", "size size; price price; maintenance rate; amount money = 0; leverage leverage",
     NOTIONAL,
     step("initial_margin", "money", "notional / leverage", lambda notional, leverage: notional / leverage),
-    step("maintenance_margin", "money", "notional * maintenance - amount", margin.margin_less_amount, "notional maintenance amount"),
+    step("maintenance_margin", "money", "notional * maintenance - amount", margin_less_amount, "notional maintenance amount"),
 )  # fmt: skip
 form(
     "margin", "deribit", "Deribit: linear perpetuals, margin", "size size; price price; initial rate; maintenance rate; slope rate",
@@ -110,7 +147,7 @@ form(
 form(
     "margin", "hyperliquid", "Hyperliquid documentation: margining", "size size; price price; leverage leverage; leverage_max leverage",
     NOTIONAL,
-    step("maintenance_rate", "rate", "1 / (2 * leverage_max)", margin.half_of_initial, "leverage_max"),
+    step("maintenance_rate", "rate", "1 / (2 * leverage_max)", half_of_initial, "leverage_max"),
     step("initial_margin", "money", "notional / leverage", lambda notional, leverage: notional / leverage),
     step("maintenance_margin", "money", "notional * maintenance_rate", lambda notional, maintenance_rate: notional * maintenance_rate),
     leverage_max="perp.margin.leverage_max",
@@ -120,12 +157,12 @@ form(
     NOTIONAL,
     step("order_margin", "money", "notional * risk", lambda notional, risk: notional * risk),
     step("order_initial_margin", "money", "order_margin * scaling", lambda order_margin, scaling: order_margin * scaling),
-    step("maintenance_margin", "money", "notional * slippage + risk * notional", margin.slippage_and_risk_margin, "notional slippage risk"),
+    step("maintenance_margin", "money", "notional * slippage + risk * notional", slippage_and_risk_margin, "notional slippage risk"),
 )  # fmt: skip
 
 form(
     "maintenance-amount", "binance", "Binance FAQ: leverage and margin of USD-M futures", "edge money; rate rate; rate_below rate; amount_below money = 0",
-    step("amount", "money", "edge * (rate - rate_below) + amount_below", margin.maintenance_amount),
+    step("amount", "money", "edge * (rate - rate_below) + amount_below", maintenance_amount),
 )  # fmt: skip
 
 
@@ -133,7 +170,7 @@ def _amounts(tiers: Value, notional: Fraction) -> Value:
     amount: Any = Fraction(0)
     for lower, upper in itertools.pairwise(tiers):
         if upper[0] <= notional:
-            amount = margin.maintenance_amount(upper[0], upper[2], lower[2], amount)
+            amount = maintenance_amount(upper[0], upper[2], lower[2], amount)
     return amount
 
 

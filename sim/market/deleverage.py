@@ -11,8 +11,7 @@ ADL-3  Price: bankruptcy of the account in liquidation, mark, index, or, for all
 ADL-4  A candidate whose equity would fall below zero is passed over; so is, for the rest of that instant, who was passed over
        once.
 ADL-5  What no candidate can take is closed at the mark against those passed over, then those in liquidation, then houses.
-ADL-6  What then is missing is socialised: shared among those with a profit in the ticker, pro rata to it, at most all of it
-       and at most their equity. The rest is bad debt.
+ADL-6  What then is missing is shared (SOC-1).
 ADL-7  Nobody is reduced by more than his position, and no fee is charged.
 ADL-8  By a knob a policy allots: one question for a ticker, side and instant, what waits of it against all candidates. Its answer in
        whole lots (rounded down, what is left to the largest fractions) is closed in the order of the venue's score at one
@@ -61,8 +60,9 @@ from offhours.sim.market.positions import positions, proportion
 from offhours.sim.market.positions import size as position_size
 from offhours.sim.market.positions import trade as book_position
 from offhours.sim.market.ranking import enter, keep, ranks, sort
+from offhours.sim.market.socialised import allotment, owe, profit_of
 from offhours.sim.market.waterfall import DELEVERAGED as BY_DELEVERAGING
-from offhours.sim.market.waterfall import has, note_not_paid, note_paid, note_shared, note_unpaid
+from offhours.sim.market.waterfall import has, note_not_paid, note_paid, note_unpaid
 
 QUEUE, PRO_RATA = 0, 1
 BANKRUPTCY, MARK, ORACLE, PREVIOUS_MARK = 0, 1, 2, 3
@@ -133,12 +133,6 @@ class Candidate:
     offset_lots: A[int, Column("i8", "lots", "part of the position that tokens of the account stand against")]
 
 
-class Owed:
-    """One row a ticker."""
-
-    pending_uusd: A[int, Column("i8", "uusd", "missing, paid by nobody so far, to be shared among those with a profit")]
-
-
 class DeleverageEvent:
     """A position that was cut for an account in liquidation. Equity, notional, profit and gross are those before the cut."""
 
@@ -164,7 +158,6 @@ waiting = table(Waiting)
 lines = table(Line)
 quotas = table(Quota)
 candidates = table(Candidate)
-owed = table(Owed)
 deleverage_events = table(DeleverageEvent, recorded=True)
 
 
@@ -215,18 +208,6 @@ def slice_value(value_uusd: int, done_lots: int, lots: int, of_lots: int) -> int
     return proportion(value_uusd, done_lots + lots, of_lots) - proportion(value_uusd, done_lots, of_lots)
 
 
-@kernel
-def allotment(rest: int, weight: int, weights: int, most: int) -> int:
-    """What falls to one of several sharing `rest` by weight, at most `most`; `weights` is the sum of his and all later ones.
-
-    Called one after the other with what is left, whole numbers meet `rest` exactly: the last gets all of it.
-    """
-    if weights <= 0 or weight <= 0:
-        return 0
-    part = rest if weight >= weights else nearest(float(rest) * (float(weight) / float(weights)))
-    return min(part, most, rest)
-
-
 # The line ------------------------------------------------------------------------------------------------------------
 
 
@@ -254,13 +235,6 @@ def waits(world: World, row: int, ticker: int, side: int) -> int:
 def dismiss(world: World) -> None:
     """Nobody waits any more."""
     waiting(world)[0].account = 0
-
-
-@kernel
-def profit_of(world: World, account: int, ticker: int) -> int:
-    """Profit of a position at the mark, micro-dollars."""
-    p = positions(world)[account * clock(world)[0].tickers + ticker]
-    return value_at_mark(world, ticker, p.size_lots) - p.cost_uusd
 
 
 @kernel
@@ -640,44 +614,3 @@ def end_line(world: World, ticker: int) -> None:
         note_not_paid(world, BY_DELEVERAGING, line.clipped_uusd)
         owe(world, ticker, line.clipped_uusd)
         line.clipped_uusd = 0
-
-
-# Socialised loss -----------------------------------------------------------------------------------------------------
-
-
-@kernel
-def owe(world: World, ticker: int, missing: int) -> None:
-    """Note dollars that nobody paid and that are to be shared among those with a profit in a ticker (ADL-6)."""
-    owed(world)[ticker].pending_uusd += missing
-
-
-@kernel
-def chargeable(world: World, account: int, ticker: int) -> int:
-    """What an account can be charged of a socialised loss: its profit in the ticker, at most its equity."""
-    if position_size(world, account, ticker) == 0 or frozen(world, account):
-        return 0
-    profit = profit_of(world, account, ticker)
-    return min(profit, max(0, equity(world, account))) if profit > 0 else 0
-
-
-@kernel
-def socialise(world: World, ticker: int) -> None:
-    """Share what is owed in a ticker among those with a profit in it, pro rata (ADL-6). One pass of all accounts."""
-    o = owed(world)[ticker]
-    if o.pending_uusd == 0:
-        return
-    c = clock(world)[0]
-    weights = 0
-    for account in range(HOUSES, c.accounts):
-        weights += chargeable(world, account, ticker)
-    rest = min(o.pending_uusd, weights)
-    o.pending_uusd = 0
-    for account in range(HOUSES, c.accounts):
-        weight = chargeable(world, account, ticker)
-        if weight > 0 and rest > 0:
-            part = allotment(rest, weight, weights, weight)
-            transfer(world, USD, account, NOBODY, part, SOCIALISED)
-            note_shared(world, part)
-            note_change(world, account)
-            rest -= part
-            weights -= weight

@@ -175,26 +175,3 @@ def _admit(world: World, account: int, ticker: int, ushares: int, asset: int, pr
         return QUEUE_FULL
     transfer(world, BROKER_USD, account, ISSUER, fee, MINT)
     return ACCEPTED
-
-
-# Formulas of issuers --------------------------------------------------------------------------------------------------
-
-
-def shown_tokens(raw: float, multiplier: float) -> float:
-    """Balance that a holder sees: raw tokens x multiplier (Backed token contract; Solana scaled UI amount)."""
-    return raw * multiplier
-
-
-def multiplier_after_split(multiplier: float, new: float, old: float) -> float:
-    """Multiplier after a split of `new` shares for `old` ones."""
-    return multiplier * new / old
-
-
-def multiplier_after_period(multiplier: float, fee: float) -> float:
-    """Multiplier after a period's fee (Backed token contract: once in 24 h)."""
-    return multiplier * (1 - fee)
-
-
-def stock_price_of(token_price: float, multiplier: float) -> float:
-    """Price of a share that a token's price stands for (Bybit: token price / multiplier)."""
-    return token_price / multiplier

@@ -38,7 +38,7 @@ from __future__ import annotations
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel, lowest_bit
 from offhours.sim.declare import A, Column, Knob, World, prefetch, table
-from offhours.sim.market import backstop, deleverage, insurance, pool, providers
+from offhours.sim.market import backstop, deleverage, insurance, pool, providers, socialised
 from offhours.sim.market.accounts import (
     BACKSTOP,
     HOUSES,
@@ -205,6 +205,21 @@ def zero_equity_price(mark_ticks: float, share_uusd: float, lots: int, unit_uusd
 
 
 @kernel
+def distress(collateral: float, maintenance: float, adjustment: float) -> float:
+    """How bankrupt an account is, 0 (at maintenance margin) to 1 (dYdX v4: bankruptcy adjustment)."""
+    return min(max(adjustment * (1 - collateral / maintenance), 0 * adjustment), 1 + 0 * adjustment)
+
+
+@kernel
+def fillable_price(notional: float, signed_size: float, maintenance: float, spread: float, distressed: float) -> float:
+    """The worst price at which a liquidation order may fill: it widens with distress (dYdX v4).
+
+    `notional` has the sign of the position; `maintenance` is the position's own.
+    """
+    return (notional - distressed * spread * maintenance) / signed_size
+
+
+@kernel
 def worst_price_ticks(world: World, account: int, ticker: int, cover_uusd: int) -> int:
     """Zero-equity price of a position, rounded to the side on which equity stays positive. At least 1.
 
@@ -311,7 +326,7 @@ def attend(world: World) -> int:
     if deleverage.waiting(world)[0].account > 0 and close_waiting(world) == 1:
         return 1
     for ticker in range(clock(world)[0].tickers):
-        deleverage.socialise(world, ticker)
+        socialised.socialise(world, ticker)
     return 0
 
 
@@ -761,7 +776,7 @@ def absorb(world: World, account: int, ticker: int) -> int:
         transfer(world, USD, NOBODY, account, rest, SHORTFALL)
         note_unpaid(world, rest)
         if ticker >= 0 and has(world, SOCIALISED):
-            deleverage.owe(world, ticker, rest)
+            socialised.owe(world, ticker, rest)
     record(world, account, -1, cases(world)[account].stage, 0, 0, -missing, 0, missing, -1)
     return missing
 
@@ -798,161 +813,3 @@ def note_case(world: World, account: int, happened: int) -> None:
     event.equity_uusd = equity(world, account)
     event.required_uusd = required(world, account)
     event.gross_uusd = gross_notional(world, account)
-
-
-# Formulas of venues ---------------------------------------------------------------------------------------------------
-#
-# Plain functions of numbers. Where a venue counts in integers (quantums of 1e-6 dollars, parts per million), so do these,
-# and round as it does. `side` is +1 for a long and -1 for a short.
-
-
-def linear_bankruptcy_price(side: float, entry: float, margin_per_unit: float) -> float:
-    """Where an isolated position has lost its margin (BitMEX: entry value less margin)."""
-    return entry - side * margin_per_unit
-
-
-def inverse_bankruptcy_price(side: float, contracts: float, entry: float, margin: float, fee: float) -> float:
-    """The same for an inverse contract with margin in coin, a fee of the closing value included."""
-    return (1 + side * fee) * contracts / (contracts / entry + side * margin)
-
-
-def slice_bankruptcy_quantums(notional_change: int, collateral: int, maintenance_change: int, maintenance: int) -> int:
-    """What closing a slice must bring so that the account is no worse off, rounded up to the quantum (dYdX v4).
-
-    ``-dNotional - collateral x |dMaintenance| / maintenance``: positive are the proceeds of closing a long, negative the cost
-    of closing a short. All in quantums; `maintenance` is of the whole account and positive.
-    """
-    return -((notional_change * maintenance + collateral * abs(maintenance_change)) // maintenance)
-
-
-@kernel
-def distress(collateral: float, maintenance: float, adjustment: float) -> float:
-    """How bankrupt an account is, 0 (at maintenance margin) to 1 (dYdX v4: bankruptcy adjustment)."""
-    return min(max(adjustment * (1 - collateral / maintenance), 0 * adjustment), 1 + 0 * adjustment)
-
-
-@kernel
-def fillable_price(notional: float, signed_size: float, maintenance: float, spread: float, distressed: float) -> float:
-    """The worst price at which a liquidation order may fill: it widens with distress (dYdX v4).
-
-    `notional` has the sign of the position; `maintenance` is the position's own.
-    """
-    return (notional - distressed * spread * maintenance) / signed_size
-
-
-def insurance_delta_quantums(proceeds: int, bankruptcy: int, notional: int, fee_ppm: int) -> int:
-    """What the insurance fund gets (or, negative, pays) for a fill: the liquidation fee out of what is left (dYdX v4).
-
-    Quantums; `proceeds` and `bankruptcy` are positive for the closing of a long. The fee is rounded down, at most all that is
-    above the bankruptcy price.
-    """
-    left = proceeds - bankruptcy
-    return min(left, abs(notional) * fee_ppm // 1_000_000) if left > 0 else left
-
-
-def fund_can_pay(fund: int, delta: int) -> int:
-    """1 where an insurance fund may book a change: it is not a payment, or there is enough (dYdX v4)."""
-    return 1 if delta >= 0 or fund + delta >= 0 else 0
-
-
-def capped_fee(value: float, rate: float, equity: float) -> float:
-    """Liquidation fee: a share of the value filled, at most what equity is left (LIQ-9), not rounded."""
-    return max(0, min(value * rate, equity))
-
-
-def cover_size_nano(
-    shortage: int, margin_ppm: int, fee_ppm: int, fund_fee_ppm: int, price: int, quote_price: int
-) -> int:
-    """Size (1e-9) whose closing covers a margin shortage (Drift v2): ``shortage / (price x (margin - fee) - price x fund fee)``.
-
-    Shortage and prices in 1e-6, rates in ppm, rounded down at each of the program's divisions. -1: no size is enough.
-    """
-    if price == 0 or margin_ppm <= fee_ppm:
-        return -1
-    freed = price * quote_price * (margin_ppm - fee_ppm) // (1_000_000 * 1_000_000)
-    freed -= price * fund_fee_ppm // 1_000_000
-    return shortage * 1_000_000_000 // freed if freed > 0 else -1
-
-
-def fund_fee_ppm(shortage: int, size_nano: int, margin_ppm: int, fee_ppm: int, price: int, most_ppm: int) -> int:
-    """Fee for the insurance fund that leaves enough to cover a shortage, 95 % of what is possible (Drift v2)."""
-    if price == 0 or size_nano == 0 or margin_ppm <= fee_ppm:
-        return 0
-    needed = shortage * 1_000_000_000 // size_nano * 1_000_000 // price
-    return min(most_ppm, max(margin_ppm - fee_ppm - needed, 0) * 19 // 20)
-
-
-def cover_transfer_nano(
-    shortage: int,
-    asset_weight: int,
-    asset_multiplier_ppm: int,
-    liability_weight: int,
-    liability_multiplier_ppm: int,
-    price: int,
-    fund_fee_ppm: int,
-) -> int:
-    """Borrow (1e-9) to be taken over with collateral so that a shortage is covered (Drift v2, spot).
-
-    Weights in 1e-4, shortage and price in 1e-6, rounded down at each of the program's divisions. -1: no amount is enough.
-    """
-    if asset_weight == liability_weight:
-        return -1
-    freed = price * (10 * liability_weight - 10 * asset_weight * asset_multiplier_ppm // liability_multiplier_ppm)
-    freed -= price * fund_fee_ppm // 1_000_000 * liability_weight * 10
-    return shortage * 1_000 * 1_000_000 * 10_000 * 10 // freed if freed > 0 else -1
-
-
-def fund_after_closeout(fund: float, margin: float, loss: float, fee: float) -> float:
-    """Insurance pool after a close-out: it takes what margin is left and pays the loss and the fees (Vega 0003-MTMK)."""
-    return fund + margin - loss - fee
-
-
-def drawdown(loss: float, pool: float) -> float:
-    """What a symbol has cost an insurance pool, as a share of the pool (Bybit, over 8 h)."""
-    return -loss / pool
-
-
-def beyond_drawdown(loss: float, pool: float, threshold: float) -> float:
-    """The loss beyond a drawdown of the pool, which counterparties take (Bybit: past -30 %)."""
-    return max(0, loss + threshold * pool)
-
-
-def shared_by_loss(losses: tuple[float, ...], missing: float) -> tuple[float, ...]:
-    """What each symbol's counterparties take of what an empty pool could not pay, by the symbol's loss (Bybit)."""
-    total = sum(losses)
-    return tuple(missing * loss / total for loss in losses)
-
-
-def offset_room_quantums(balance: int, signed_value: int) -> int:
-    """What an account has left after its position was closed at a price: negative where it would be bankrupt too (dYdX v4)."""
-    return balance + signed_value
-
-
-def may_deleverage(collateral: float, settled: int) -> int:
-    """1 where an account may be deleveraged: its equity is below zero, or its market is in final settlement (dYdX v4)."""
-    return 1 if collateral < 0 or settled == 1 else 0
-
-
-def socialised(gains: tuple[int, ...], collected: int) -> tuple[int, ...]:
-    """What winners receive of what was collected: in proportion to their gains, rounded down, the rest to the last (Vega)."""
-    total = sum(gains)
-    if collected >= total:
-        return gains
-    paid = [gain * collected // total for gain in gains]
-    paid[-1] += collected - sum(paid)
-    return tuple(paid)
-
-
-def spread_over_units(loss: int, size: int) -> int:
-    """Loss a unit that both sides carry, rounded up: 1e-6 dollars and base units in, 1e-6 out (Drift v2, funding deltas)."""
-    return -(-loss // size)
-
-
-def spread_over_deposits(loss: int, deposits: int, index: int) -> int:
-    """Fall of a deposit index that spreads a loss over all deposits, rounded up (Drift v2)."""
-    return -(-index * loss // deposits)
-
-
-def lights(place: int, count: int) -> int:
-    """How many of five lights are lit: all for the first fifth of the queue, one for the last (Binance, BitMEX)."""
-    return 5 - (place - 1) * 5 // count

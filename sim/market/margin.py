@@ -199,6 +199,23 @@ def regrade(world: World, ticker: int) -> None:
 
 
 @kernel
+def size_linear_rate(base_rate: float, slope: float, size: float) -> float:
+    """A margin rate that grows with the position itself, in base units (Deribit, linear contracts)."""
+    return base_rate + slope * size
+
+
+@kernel
+def open_interest_scaled_rate(base_rate: float, open_interest: float, lower: float, upper: float) -> float:
+    """Initial margin rate that rises to 100 % as open interest crosses a band (dYdX v4, liquidity tiers).
+
+    A band whose upper end is not above its lower one scales nothing.
+    """
+    if upper <= lower:
+        return base_rate
+    return base_rate + (1 - base_rate) * (min(max(open_interest, lower), upper) - lower) / (upper - lower)
+
+
+@kernel
 def closed_ppb(rate_ppb: int, leverage_milli: int, add_ppb: int) -> int:
     """A rate while regular trading is closed, ppb: at least 1 / leverage (where one binds: above 0), and a share added (MARG-9)."""
     least_ppb = -(-PPB * 1000 // leverage_milli) if leverage_milli > 0 else 0
@@ -688,159 +705,3 @@ def equity_share(world: World, account: int, ticker: int) -> int:
     if mine == total:
         return worth
     return nearest(float(worth) * (float(mine) / float(total)))
-
-
-# Formulas of venues ---------------------------------------------------------------------------------------------------
-#
-# Plain functions of numbers, exact where fractions go in: rates are shares of one, prices and money are dollars. `side` is
-# +1 for a long and -1 for a short, a size has no sign unless it is called signed.
-
-
-def maintenance_amount(edge: float, rate: float, rate_below: float, amount_below: float) -> float:
-    """What is taken off notional x rate from a tier's edge on, so that margin has no jump there (Binance FAQ: leverage and
-    margin): ``edge x (rate - rate below) + amount below``."""
-    return edge * (rate - rate_below) + amount_below
-
-
-def margin_less_amount(notional: float, rate: float, amount: float) -> float:
-    """Margin of a tier with a maintenance amount (Binance FAQ; Bybit calls the amount a deduction)."""
-    return notional * rate - amount
-
-
-@kernel
-def size_linear_rate(base_rate: float, slope: float, size: float) -> float:
-    """A margin rate that grows with the position itself, in base units (Deribit, linear contracts)."""
-    return base_rate + slope * size
-
-
-@kernel
-def open_interest_scaled_rate(base_rate: float, open_interest: float, lower: float, upper: float) -> float:
-    """Initial margin rate that rises to 100 % as open interest crosses a band (dYdX v4, liquidity tiers).
-
-    A band whose upper end is not above its lower one scales nothing.
-    """
-    if upper <= lower:
-        return base_rate
-    return base_rate + (1 - base_rate) * (min(max(open_interest, lower), upper) - lower) / (upper - lower)
-
-
-def slippage_and_risk_margin(notional: float, slippage: float, risk: float) -> float:
-    """Maintenance margin as the cost of leaving plus the risk of holding (Vega specification 0019-MCAL)."""
-    return notional * slippage + risk * notional
-
-
-def half_of_initial(leverage_max: float) -> float:
-    """Maintenance rate that is half of the initial one at the largest leverage (Hyperliquid)."""
-    return 1 / (2 * leverage_max)
-
-
-def leverage_liquidation_price(side: float, entry: float, leverage: float, rate: float) -> float:
-    """Isolated liquidation price from leverage and maintenance rate of the entry value (Bybit USDT contracts; Kraken's
-    paper engine): ``entry x (1 -+ 1/leverage +- rate)``."""
-    return entry * (1 - side / leverage + side * rate)
-
-
-def margin_liquidation_price(side: float, entry: float, margin_per_unit: float, rate: float, taker: float) -> float:
-    """Isolated liquidation price where maintenance and closing fee are of the value at that price (OKX, Gate)."""
-    return (entry - side * margin_per_unit) / (1 - side * (rate + taker))
-
-
-def wallet_liquidation_price(
-    side: float,
-    balance: float,
-    size: float,
-    entry: float,
-    rate: float,
-    amount: float,
-    others_maintenance: float,
-    others_pnl: float,
-) -> float:
-    """Liquidation price of one position of a wallet, the others held still (Binance FAQ: liquidation price)."""
-    return (balance - others_maintenance + others_pnl + amount - side * size * entry) / (size * rate - side * size)
-
-
-def equity_liquidation_price(equity: float, signed_size: float, price: float, rate: float) -> float:
-    """Price at which the equity of an account with one position is its maintenance margin (dYdX documentation)."""
-    return (equity - signed_size * price) / (abs(signed_size) * rate - signed_size)
-
-
-def available_liquidation_price(side: float, price: float, available: float, size: float, rate: float) -> float:
-    """The same from margin available (equity less maintenance now), as Hyperliquid writes it."""
-    return price - side * available / size / (1 - rate * side)
-
-
-def threshold_liquidation_price(
-    side: float,
-    entry: float,
-    leverage: float,
-    leverage_max: float,
-    threshold: float,
-    collateral: float,
-    rollover: float,
-    funding: float,
-) -> float:
-    """Liquidation price where the margin kept falls with leverage (Ostium: threshold x leverage / largest leverage)."""
-    kept = collateral * threshold * leverage / leverage_max
-    return entry - side * entry * (collateral - kept - rollover - funding) / collateral / leverage
-
-
-def inverse_liquidation_price(side: float, contracts: float, entry: float, margin: float, rate: float) -> float:
-    """Liquidation price of an inverse contract: margin in coin against maintenance of the value at that price."""
-    return (1 + side * rate) * contracts / (contracts / entry + side * margin)
-
-
-def inverse_entry_liquidation_price(side: float, contracts: float, entry: float, margin: float, kept: float) -> float:
-    """The same where what must be kept is fixed in coin, such as a share of the value at entry plus a fee (Bybit)."""
-    return contracts / (contracts / entry + side * (margin - kept))
-
-
-def tier_of(notional: float, edges: tuple[float, ...]) -> int:
-    """Number of the tier that a notional falls into; an edge belongs to the tier that begins there."""
-    return max(number for number, edge in enumerate(edges) if edge <= notional or number == 0)
-
-
-def tiered_margin(notional: float, edges: tuple[float, ...], rates: tuple[float, ...], whole: int) -> float:
-    """Margin by tiers, each rate for the part above its edge or (`whole`) for the whole position (MARG-2), not rounded."""
-    last = tier_of(notional, edges)
-    if whole == 1:
-        return notional * rates[last]
-    below: float = 0
-    for number in range(last):
-        below += (edges[number + 1] - edges[number]) * rates[number]
-    return below + (notional - edges[last]) * rates[last]
-
-
-def tiered_liquidation_price(
-    equity: float, signed_size: float, price: float, edges: tuple[float, ...], rates: tuple[float, ...], whole: int
-) -> float:
-    """The price nearest to `price` at which equity is maintenance margin by tiers (MARG-1, MARG-2); -1 where there is none.
-
-    `equity` is at `price`, above maintenance margin; a long looks down and a short up, tier by tier.
-    """
-    side = 1 if signed_size > 0 else -1
-    size = abs(signed_size)
-    number = tier_of(size * price, edges)
-    at = price
-    while 0 <= number < len(edges):
-        # Margin in this tier is `offset + rate x notional`.
-        rate = rates[number]
-        offset = tiered_margin(edges[number], edges, rates, whole) - rate * edges[number] if whole == 0 else 0
-        found = (equity - signed_size * price - offset) / (size * rate - signed_size)
-        lower = edges[number] / size
-        upper = edges[number + 1] / size if number + 1 < len(edges) else None
-        if side > 0:
-            if lower <= found:
-                return min(found, at)
-            at = lower
-        else:
-            if upper is None or found < upper:
-                return max(found, at)
-            at = upper
-        number -= side
-    return -1
-
-
-def partial_to_tier(size: float, tier: float, limits: tuple[float, ...], down: float) -> float:
-    """How much a liquidation by tiers closes: down to the limit of a tier further down, all of it where there is none (OKX: two)."""
-    lower = round(tier) - round(down)
-    return size - limits[lower - 1] if lower >= 1 else size

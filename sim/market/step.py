@@ -28,6 +28,7 @@ from offhours.sim.market import (
     margin,
     matching,
     oracle,
+    socialised,
     stock,
     stops,
 )
@@ -143,6 +144,7 @@ def turn_rates(world: World) -> int:
         margin.note_everybody(world)
     if c.now_us % HOUR_US == 0:
         lending.turn(world)
+        socialised.turn(world)
         conversion.call_in(world)
     return 0
 

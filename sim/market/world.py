@@ -34,6 +34,8 @@ from offhours.sim.market import (
     positions,
     providers,
     ranking,
+    socialised,
+    sources,
     stock,
     stops,
     triggers,
@@ -80,6 +82,9 @@ MARKET = Block(
     oracle.oracle_rules,
     oracle.oracles,
     oracle.fallbacks,
+    sources.source_rules,
+    sources.sources,
+    sources.activities,
     funding.funding_rules,
     funding.fundings,
     funding.samples,
@@ -122,7 +127,9 @@ MARKET = Block(
     deleverage.lines,
     deleverage.quotas,
     deleverage.candidates,
-    deleverage.owed,
+    socialised.socialised_rules,
+    socialised.owed,
+    socialised.day_starts,
     liquidation.liquidation_rules,
     liquidation.cases,
     liquidation.step_sizes,
@@ -175,6 +182,7 @@ class Size(NamedTuple):
     collateral: int = 0
     moves: int = 1
     asks: int = 0
+    days: int = 0
 
 
 def row_counts(size: Size) -> dict[Accessor, int]:
@@ -220,6 +228,9 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         oracle.oracle_rules: t,
         oracle.oracles: t,
         oracle.fallbacks: 4 * t,
+        sources.source_rules: t,
+        sources.sources: t * sources.SOURCES,
+        sources.activities: t,
         funding.funding_rules: t,
         funding.fundings: t,
         funding.samples: t * funding.SAMPLES,
@@ -263,7 +274,10 @@ def row_counts(size: Size) -> dict[Accessor, int]:
         deleverage.quotas: a,
         # Candidates are described only where somebody outside is asked about them.
         deleverage.candidates: a if size.asks else 1,
-        deleverage.owed: t,
+        socialised.socialised_rules: 1,
+        socialised.owed: t,
+        # Where gains of a day are asked for.
+        socialised.day_starts: a * t if size.days else 1,
         liquidation.liquidation_rules: 1,
         liquidation.cases: a,
         liquidation.step_sizes: a * t,

@@ -1,4 +1,4 @@
-"""Auto-deleveraging and socialised loss (ADL-1 to ADL-7, LIQ-14, LIQ-15). Ann is long 1,000 lots at $100 on $50."""
+"""Auto-deleveraging (ADL-1 to ADL-7, LIQ-14, LIQ-15). Ann is long 1,000 lots at $100 on $50."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, deleverage, insurance, liquidation, margin, oracle, waterfall
+from offhours.sim.market import accounts, deleverage, insurance, liquidation, margin, oracle, socialised, waterfall
 from offhours.sim.market.waterfall import DELEVERAGED, FUND, SOCIALISED
 from plain.market import (
     ANN,
@@ -348,26 +348,6 @@ def test_pro_rata_has_one_price_for_all_who_share_an_instant() -> None:
     assert sim.audit() == []
 
 
-def test_a_venue_without_deleveraging_closes_at_the_mark_and_socialises() -> None:
-    """LIQ-14, LIQ-15, ADL-6: Ann is closed at 94 against those ahead in the line; of the missing 10, Bob's 500 lots that are
-    left, 30 of profit, and Dan's 250, 15, bear two thirds and one third.
-    """
-    sim = sides({BOB: (1_000, 1_000)}, (SOCIALISED,))
-    sim.endow(EVE, accounts.USD, 10_000 * DOLLAR)
-    sim.endow(DAN, accounts.USD, 100_000 * DOLLAR)
-    for account, lots in ((BOB, 500), (DAN, 250)):
-        perp(sim, account, SELL, 10_000, lots)
-        perp(sim, EVE, BUY, 10_000, lots)
-    jump(sim, 94.0)
-    assert [lots_of(sim, a) for a in (ANN, BOB, DAN)] == [0, -500, -250]
-    assert paid(sim) == {"shortfall": 10.0, "adl": 0.0, "shared": 10.0, "unpaid": 0.0}
-    lost = 1_000 * DOLLAR + 90 * DOLLAR - sim.equity(BOB), 100_000 * DOLLAR + 15 * DOLLAR - sim.equity(DAN)
-    assert sum(lost) == 10 * DOLLAR and lost[1] == pytest.approx(10 * DOLLAR / 3, abs=1)
-    go(sim, 3)
-    assert paid(sim)["shared"] == 10.0, "once"
-    assert sim.audit() == []
-
-
 def test_accounts_at_one_instant_are_served_worst_first() -> None:
     """LIQ-8, LIQ-14: Ann on $50 and Eve on $48, both bankrupt; Eve goes first and meets the first of the line."""
     sim = market(people=4, knobs=NO_FEES, stages=(DELEVERAGED,))
@@ -448,7 +428,7 @@ def test_an_allotment_meets_its_sum_exactly() -> None:
     def share(rest: int, people: list[tuple[int, int]]) -> list[int]:
         weights, found = sum(w for w, _ in people), []
         for weight, most in people:
-            part = deleverage.allotment(rest, weight, weights, most)
+            part = socialised.allotment(rest, weight, weights, most)
             found.append(part)
             rest, weights = rest - part, weights - weight
         return found

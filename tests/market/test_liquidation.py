@@ -12,6 +12,7 @@ import pytest
 
 from offhours.sim.calculator import ask
 from offhours.sim.chance import tie_order
+from offhours.sim.forms.liquidation import partial_to_tier
 from offhours.sim.market import accounts, backstop, book, flight, liquidation, margin, matching, stops, waterfall
 from offhours.sim.market.waterfall import STEPS, VAULT, WELL, WHOLE_POSITION
 from plain.market import (
@@ -488,7 +489,7 @@ def test_a_step_goes_to_the_edge_of_a_lower_tier(step_tiers: int, left: int) -> 
     jump(sim, 96.5)
     go(sim, 0.5)
     assert (open_lots(sim), lots_of(sim, ANN)) == ([1_000 - left], left)
-    assert margin.partial_to_tier(15_000, 3, (2_000, 5_000), 2) == 13_000
+    assert partial_to_tier(15_000, 3, (2_000, 5_000), 2) == 13_000
 
 
 def test_in_the_lowest_tier_there_is_no_step() -> None:

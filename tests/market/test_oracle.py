@@ -1,4 +1,4 @@
-"""Index and mark (ORC-1 to ORC-11)."""
+"""Index and mark (ORC-1 to ORC-14)."""
 
 from __future__ import annotations
 
@@ -477,15 +477,6 @@ def test_a_bound_that_gets_a_new_anchor(way: int, edge: float, anchor: float, la
     assert state(sim)[column] == 0
 
 
-@pytest.mark.parametrize(
-    ("price", "guard_ppb", "form", "expected"),
-    [(21_400.0, 30_000_000, oracle.CAPPED, 20_600.0), (18_800.0, 30_000_000, oracle.CAPPED, 19_400.0), (20_300.0, 30_000_000, oracle.CAPPED, 20_300.0), (21_400.0, 50_000_000, oracle.DROPPED, -1.0), (20_900.0, 50_000_000, oracle.DROPPED, 20_900.0), (90_000.0, 0, oracle.CAPPED, 90_000.0)],
-)  # fmt: skip
-def test_a_source_with_a_guard(price: float, guard_ppb: int, form: int, expected: float) -> None:
-    """ORC-11: Binance, price index FAQ: 7 % above and 6 % below a median of 20,000 count as 20,600 and 19,400 (V-X1)."""
-    assert oracle.source_within(price, 20_000.0, guard_ppb, form) == pytest.approx(expected, rel=1e-12)
-
-
 @pytest.mark.parametrize(("beyond", "expected"), [("capped", 97.5), ("dropped", 100.0)])
 def test_an_index_of_both_with_a_guard(beyond: str, expected: float) -> None:
     """ORC-11: a token 10 % below the stock counts as 5 % below it, or leaves its weight to the stock; at night it counts."""
@@ -498,3 +489,113 @@ def test_an_index_of_both_with_a_guard(beyond: str, expected: float) -> None:
     assert state(sim)["index_usd"] == pytest.approx(expected, abs=0.011)
     go(sim, 6 * 60)
     assert state(sim)["index_usd"] == pytest.approx(90.0, rel=1e-12)
+
+
+# Blends, and what stands for other venues -----------------------------------------------------------------------------
+
+
+def test_a_last_quote_fades_in_favour_of_the_own_book() -> None:
+    """ORC-13: impact mid 103 over a quote of 100, both constants an hour: the average is 103 - 3 exp(-t) and the index
+    average + exp(-time since the quote) (100 - average)."""
+    sim = asleep(closed="blend", fade_us=HOUR, own_us=HOUR)
+    start = float(state(sim)["seen_usd"])
+    assert state(sim)["index_usd"] == start
+    asleep_s = (sim.now_us - int(state(sim)["seen_us"])) // 1_000_000
+    perp(sim, ANN, BUY, 10_200, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    go(sim, 1_800)
+    average = 103.0 - (103.0 - start) * exp(-0.5)
+    weight = exp(-(1_800 + asleep_s) / 3_600)
+    assert state(sim)["own_usd"] == pytest.approx(average, rel=1e-9)
+    assert state(sim)["index_usd"] == pytest.approx(average + weight * (start - average), rel=1e-9)
+
+
+def test_the_average_of_a_blend_stays_within_its_bound_and_the_next_quote_counts_in_full() -> None:
+    """ORC-13: bound 1 %: the index goes to 101 at most, however long the book stands at 103; Monday's 95 is there at once."""
+    sim = asleep(closed="blend", fade_us=10 * MINUTE, own_us=10 * MINUTE, own_bound_ppb=10_000_000)
+    start = float(state(sim)["seen_usd"])
+    perp(sim, ANN, BUY, 10_200, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    put_price(sim, 95.0)
+    go(sim, 10 * 3_600)
+    assert state(sim)["index_usd"] == pytest.approx(start * 1.01, rel=1e-9)
+    go(sim, (FRIDAY_OPEN + 65 * HOUR + 30 * MINUTE - sim.now_us) / 1e6 + 1)
+    assert state(sim)["index_usd"] == pytest.approx(95.0, abs=0.011)
+    assert state(sim)["own_usd"] == pytest.approx(95.0, abs=0.011)
+
+
+def test_other_venues_marks_may_be_the_token() -> None:
+    """ORC-14, ORC-8: index 100 by the stock, token 102; averaged premium 101, own book 103.10: the median is 102, the index's 101."""
+    words = (("index", "stock"), ("form", "oracle median"))
+    for elsewhere, expected in (("token book", 10_200), ("index", 10_100)):
+        rules = with_rules(*words, ("elsewhere", elsewhere), premium_cap_ppb=500_000_000)
+        sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=rules)
+        token(sim, ANN, BUY, 10_150, 20_000)
+        token(sim, ANN, SELL, 10_250, 20_000)
+        go(sim)
+        state(sim)["average_usd"] = 1.0
+        sim.memory[oracle.oracles]["keep"] = 1.0
+        perp(sim, ANN, BUY, 10_300, 1_000)
+        perp(sim, ANN, SELL, 10_320, 1_000)
+        go(sim)
+        assert mark(sim) == pytest.approx(expected, abs=1), elsewhere
+
+
+def test_other_venues_marks_may_be_a_feed() -> None:
+    """ORC-14: at night the value falls to 90 and a feed of a half shows 95 beside a frozen index of 100 and a book at 92."""
+    sim = asleep(("form", "oracle median"), ("elsewhere", "feed"), feed_ppb=500_000_000, premium_cap_ppb=500_000_000)
+    state(sim)["keep"] = 1.0
+    state(sim)["average_usd"] = 2.0
+    perp(sim, ANN, BUY, 9_190, 1_000)
+    perp(sim, ANN, SELL, 9_210, 1_000)
+    jump(sim, 90.0)
+    assert mark(sim) == pytest.approx(9_500, abs=2)
+
+
+def test_where_no_venue_has_the_contract_an_average_of_the_own_book_is_added() -> None:
+    """ORC-14: Hyperliquid: the own middle 101 averaged over 30 s, from 100: 101 - exp(-t / 30) lies between the index's 100 and
+    the book's 101."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "oracle median"), ("elsewhere", "own average")))
+    perp(sim, ANN, BUY, 10_090, 1_000)
+    perp(sim, ANN, SELL, 10_110, 1_000)
+    state(sim)["keep"] = 1.0
+    go(sim, 30)
+    assert state(sim)["elsewhere_usd"] == pytest.approx(101.0 - exp(-1), rel=1e-9)
+    assert mark(sim) == round(100 * (101.0 - exp(-1)))
+
+
+def test_other_venues_marks_may_be_a_blend_with_constants_of_its_own() -> None:
+    """ORC-14: as ORC-13, with 8 and 12 min of the mark's; while the stock has a quote it is that quote."""
+    sim = asleep(("form", "impact median"), ("elsewhere", "blend"))
+    start, quoted_us = float(state(sim)["seen_usd"]), int(state(sim)["seen_us"])
+    perp(sim, ANN, BUY, 10_200, 1_000)
+    perp(sim, ANN, SELL, 10_400, 1_000)
+    go(sim, 240)
+    average = 103.0 - (103.0 - start) * exp(-240 / 480)
+    weight = exp(-((sim.now_us - quoted_us) // 1_000_000) / 720)
+    assert mark(sim) == round(100 * (average + weight * (start - average)))
+
+
+def test_the_median_of_fair_basis_other_venues_and_impact_mid() -> None:
+    """ORC-8: half an hour is left of 0.5 %, so fair is 100.25, others 100 by the index, impact mid 101: 100.25; an impact mid of 99
+    leaves 100."""
+    sim = market(dollars=100_000, knobs=with_rules(("form", "impact median")))
+    sim.memory[funding.fundings]["rate_ppb"] = 5_000_000
+    perp(sim, ANN, BUY, 10_090, 1_000)
+    perp(sim, ANN, SELL, 10_110, 1_000)
+    go(sim)
+    assert mark(sim) == pytest.approx(10_025, abs=1)
+    matching.cancel_all(sim.world, ANN, 0)
+    perp(sim, ANN, BUY, 9_890, 1_000)
+    perp(sim, ANN, SELL, 9_910, 1_000)
+    go(sim)
+    assert mark(sim) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("average", "elapsed", "bound_ppb", "expected"),
+    [(103.0, 0, 0, 100.0), (103.0, HOUR, 0, 103 - 3 * exp(-1)), (103.0, HOUR, 10_000_000, 101 - exp(-1)), (90.0, HOUR, 10_000_000, 99 + exp(-1))],
+)  # fmt: skip
+def test_one_blend(average: float, elapsed: int, bound_ppb: int, expected: float) -> None:
+    """ORC-13: quote 100, constant an hour."""
+    assert oracle.faded(100.0, average, elapsed, HOUR, bound_ppb) == pytest.approx(expected, rel=1e-12)

@@ -11,7 +11,18 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from offhours.sim.declare import Accessor, Knob, spec_of
-from offhours.sim.market import accounts, funding, halts, insurance, interest, liquidation, margin, oracle, waterfall
+from offhours.sim.market import (
+    accounts,
+    funding,
+    halts,
+    insurance,
+    interest,
+    liquidation,
+    margin,
+    oracle,
+    sources,
+    waterfall,
+)
 from plain.market import (
     ANN,
     BOB,
@@ -37,12 +48,14 @@ SETS = (
     (EVENING, "oracle median", "stock", "own book", "clamp", "impact prices", "each 5 s", "at once", "alike", "whole", "all", "whole position", "fund", "below zero"),
     (EVENING, "median of three", "stock", "feed", "offset", "impact prices", "median of the minute", "next end", "rising", "size-linear", "new positions", "nothing", "ticker", "always"),
     (FRIDAY_OPEN, "fair basis", "both", "frozen", "dead band", "impact mid", "mean of the minute", "continuous", "alike", "marginal", "all", "nothing", "fund", "below zero"),
+    (EVENING, "oracle median", "several", "blend", "clamp", "impact mid", "once a minute", "accrued", "alike", "marginal", "new positions", "nothing", "fund", "always"),
+    (EVENING, "impact median", "stock", "blend", "premium", "impact mid", "once a minute", "accrued", "alike", "marginal", "new positions", "nothing", "fund", "always"),
     (FRIDAY_OPEN, "index", "stock", "frozen", "clamp", "impact prices", "averages", "accrued", "alike", "size-linear", "all", "whole position", "ticker", "below zero"),
     (EVENING, "averaged premium", "both", "frozen", "clamp", "impact prices", "each 5 s", "at once", "rising", "whole", "new positions", "nothing", "ticker", "always"),
 )  # fmt: skip
 """Start, and the words of the oracle's form, index and closed, of the funding's form, premium, sampling, payment and weights, of the
 margin's form and whom it binds while closed, of what follows a step, of whose loss a fund counts, and of when one is deleveraged."""
-FRACTIONS = (100_000_000, 0, 500_000_000, 100_000_000, 0, 250_000_000)
+FRACTIONS = (100_000_000, 0, 500_000_000, 100_000_000, 0, 0, 0, 250_000_000)
 """How far distress lets an order go in each of the sets; none at 0."""
 NUMBERS: dict[tuple[Accessor, str], int] = {
     (oracle.oracle_rules, "probe_uusd"): 100 * DOLLAR,
@@ -89,6 +102,12 @@ def digest(spread_ppb: int, start_us: int, *words: str) -> str:
         **NUMBERS,
         (liquidation.liquidation_rules, "spread_ppb"): spread_ppb,
         (liquidation.liquidation_rules, "step_tiers"): 1 if "ticker" in words else 0,
+        (oracle.oracle_rules, "elsewhere"): oracle.ELSE_BLEND
+        if "impact median" in words
+        else oracle.ELSE_OWN
+        if "several" in words
+        else 0,
+        (sources.source_rules, "form"): sources.MEDIAN,
     }
     for (accessor, column), word in zip(COLUMNS, words, strict=True):
         knob = spec_of(accessor).columns[column]

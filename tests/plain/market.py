@@ -39,6 +39,8 @@ from offhours.sim.market import (
     pool,
     positions,
     providers,
+    socialised,
+    sources,
     stock,
     stops,
     waterfall,
@@ -70,13 +72,14 @@ Knobs = Mapping[tuple[Accessor, str], int | float]
 NO_FEES: Knobs = {(fees.fee_rules, "maker_ppb"): 0, (fees.fee_rules, "taker_ppb"): 0}
 
 _PER_BOOK = (book.book_rules, fees.fee_rules)
-_PER_TICKER = (oracle.oracle_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, collateral.collateral_rules, lending.lending_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
+_PER_TICKER = (oracle.oracle_rules, sources.source_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, collateral.collateral_rules, lending.lending_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
 _PER_MARKET = (
     conversion.conversion_rules,
     lending.dollar_rules,
     pool.pool_rules,
     insurance.insurance_rules,
     deleverage.adl_rules,
+    socialised.socialised_rules,
     providers.provider_rules,
     backstop.backstop_rules,
     liquidation.liquidation_rules,

@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 from offhours.sim import layers, rules
 from offhours.sim.calculator import EXAMPLES, FORMS, MEANINGS, Answer, ask, example
 from offhours.sim.compile import uncompiled
+from offhours.sim.forms.backstops import insurance_delta_quantums
+from offhours.sim.forms.funding import inverse_profit
+from offhours.sim.forms.margin import tiered_margin
 from offhours.sim.market import deleverage, funding, liquidation, margin, oracle, positions
 from offhours.sim.mistake import Mistake
 from plain.funding import weighted
@@ -328,7 +331,7 @@ def test_drift_in_dollars_is_drift_in_shares() -> None:
 
 def test_the_other_numbers_of_funding_come_out() -> None:
     """V-F1, V-F5, V-F19, V-F21, V-F23, V-X1: what the sources say beside the rate."""
-    assert funding.inverse_profit(Fraction(15_000), Fraction(750), Fraction(800)) == Fraction("1.25")  # type: ignore[arg-type]
+    assert inverse_profit(Fraction(15_000), Fraction(750), Fraction(800)) == Fraction("1.25")  # type: ignore[arg-type]
     payments = [220, 1_100, 100, 5, 1_100]
     found = [
         ask("funding-rate", form, **inputs)["payment"] for name, _, _, form, inputs, _ in FUNDING if "V-F19" in name
@@ -510,7 +513,7 @@ def test_a_liquidation_price_by_tiers_is_the_first_price_where_margin_is_missing
     collateral = size * entry / leverage
 
     def spare(price: Fraction) -> Fraction:
-        kept = margin.tiered_margin(size * price, edges, held, int(whole))  # type: ignore[arg-type]
+        kept = tiered_margin(size * price, edges, held, int(whole))  # type: ignore[arg-type]
         return collateral + s * size * (price - entry) - Fraction(kept)
 
     assume(spare(entry) > 0)
@@ -537,7 +540,7 @@ def test_marginal_tiers_have_no_jump_and_amounts_say_the_same(size: Fraction, pr
     assert 0 <= by_parts - by_amount <= Fraction(len(tiers), 10**6)
     for number, whole in ((1, 0), (2, 0), (1, 1), (2, 1)):
         asked = ask("margin", "tiers", size=size, price=price, tiers=tiers, whole=whole)
-        exact = margin.tiered_margin(notional, tuple(t[0] for t in tiers), tuple(t[number] for t in tiers), whole)  # type: ignore[arg-type]
+        exact = tiered_margin(notional, tuple(t[0] for t in tiers), tuple(t[number] for t in tiers), whole)  # type: ignore[arg-type]
         assert 0 <= asked[("initial_margin", "maintenance_margin")[number - 1]] - exact <= Fraction(len(tiers), 10**6)
 
 
@@ -655,7 +658,7 @@ def test_slices_at_the_bankruptcy_price_leave_distress_as_it_is(
 
 @given(proceeds=st.integers(0, 10**12), bankruptcy=st.integers(-(10**12), 10**12), fee=st.integers(0, 10**6))
 def test_a_fund_never_takes_more_than_the_fee_or_what_is_left(proceeds: int, bankruptcy: int, fee: int) -> None:
-    delta = liquidation.insurance_delta_quantums(proceeds, bankruptcy, proceeds, fee)
+    delta = insurance_delta_quantums(proceeds, bankruptcy, proceeds, fee)
     assert delta <= max(0, proceeds - bankruptcy) and delta * 10**6 <= max(0, proceeds * fee)
     assert delta == proceeds - bankruptcy or delta > 0 or fee == 0 or proceeds * fee < 10**6
 

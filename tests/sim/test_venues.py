@@ -219,7 +219,7 @@ def test_what_held_before_has_its_days(tmp_path: Any, earlier: str) -> None:
 @pytest.mark.parametrize(
     ("knob", "word", "sentence"),
     [
-        ("perp.oracle.form", "oracle medan", "'oracle medan' is not one of averaged premium, fair basis, median of three, oracle median, index; did you mean oracle median?"),
+        ("perp.oracle.form", "oracle medan", "'oracle medan' is not one of averaged premium, fair basis, median of three, oracle median, index, impact median; did you mean oracle median?"),
         ("perp.funding.weights", "risng", "did you mean rising?"),
         ("perp.margin.class", "DD", "there is no margin class 'DD'; there are flat, flat20, A, B, C, D, E, F, G; did you mean D?"),
         ("perp.liquidation.stages", "partial stp", "there is no stage 'partial stp'; did you mean partial step?"),

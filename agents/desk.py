@@ -30,6 +30,7 @@ from offhours.sim.market import (
 )
 from offhours.sim.market import orders as resting
 from offhours.sim.market import stock as stock_room
+from offhours.sim.market.ask import asks, rate_of
 from offhours.sim.market.money import nearest
 
 BUY, SELL = resting.BUY, resting.SELL
@@ -150,7 +151,12 @@ def funding_rate(world: World, ticker: int) -> float:
 
 @kernel
 def coming_funding(world: World, ticker: int) -> float:
-    """Rate per hour that the premium of now would make if it stood for a whole interval; positive where longs pay."""
+    """Rate per hour that the premium of now would make if it stood for a whole interval; positive where longs pay.
+
+    Where a person's own rule makes the rate nobody can work it out, and the one being paid is expected to stay (FUND-14).
+    """
+    if asks(world, rate_of(ticker)):
+        return funding_rate(world, ticker)
     return funding.coming_ppb(world, ticker) / 1.0e9 * (HOUR_US / funding.fundings(world)[ticker].interval_us)
 
 

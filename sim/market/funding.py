@@ -21,8 +21,7 @@ FUND-12 By a knob the premium is held within a band and an offset is added befor
 FUND-13 By a knob a rate is made each minute of the premium of that minute and accrues from then on (Deribit: continuously, on a
         basis of 8 h); the interval only says what a rate is for.
 FUND-14 By a knob a person's own rule makes the rate: it is asked where an interval ends with enough samples. What it returns is
-        rounded to the nearest billionth and held within the cap. Until then everybody expects what the venue's form would
-        make.
+        rounded to the nearest billionth and held within the cap. Until then everybody expects the rate that is being paid.
 FUND-15 By a knob a premium weighs as many times as its number in the interval, so that the last counts most (Bybit each minute,
         Binance each 5 s); taken each 5 s without weights all are alike (Hyperliquid).
 FUND-16 By a knob an interval's premium is that of its averages, (mean impact mid - mean index) / mean index, over the seconds

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from offhours.agents import desk
-from offhours.sim.market import book, flight, oracle, stock
+from offhours.sim.market import ask, book, flight, funding, oracle, stock
 from plain import peopled as p
 
 AGENTS = Path(desk.__file__).parent
@@ -33,6 +33,17 @@ def test_populations_import_the_market_from_the_desk_alone() -> None:
 def test_only_the_informed_look_at_the_hidden_value() -> None:
     users = {name for name in POPULATIONS if "hidden_usd" in (AGENTS / f"{name}.py").read_text()}
     assert users == {"informed"}
+
+
+def test_the_rate_to_come_is_what_the_premium_makes_or_where_a_person_makes_it_the_one_being_paid() -> None:
+    """FUND-14, FUND-2: Kraken's form makes premium / 24 an hour of a premium that stands."""
+    sim = small()
+    p.go(sim, 3 * p.HOUR)
+    sim.memory[oracle.oracles]["premium_ppb"][0] = 1_200_000
+    sim.memory[funding.fundings]["rate_ppb"][0] = -3_000
+    assert desk.coming_funding(sim.world, 0) == pytest.approx(0.0012 / 24, rel=1e-3)
+    sim.memory[ask.asked]["policy"][ask.rate_of(0)] = 1
+    assert desk.coming_funding(sim.world, 0) == desk.funding_rate(sim.world, 0) == -3e-6
 
 
 def test_what_an_agent_sees_is_what_is_there() -> None:

@@ -48,7 +48,7 @@ def calc_command(
         _print_forms(asked, as_json)
         return
     if asked in QUESTIONS and venue == "all":
-        _print_all(asked, ticker, given, as_json)
+        _print_all(asked, ticker, given, steps, as_json)
         return
     if asked == "adl-allocation" and venue is not None and ".py" in venue:
         _print_own_policy(venue, given, allow_python, as_json)
@@ -64,7 +64,7 @@ def calc_command(
 
 def _given(words: list[str]) -> dict[str, Any]:
     """The inputs behind a question: --name value, --name=value or name=value."""
-    from offhours.sim.mistake import Mistake
+    from offhours.sim.mistake import Mistake, nearest
 
     found: dict[str, Any] = {}
     at = 0
@@ -76,7 +76,8 @@ def _given(words: list[str]) -> dict[str, Any]:
             raise Mistake("calc", "", word, f"'{word}' is not written like --entry 250")
         if not equals:
             if at == len(words):
-                raise Mistake("calc", "", word, f"'{word}' has no value behind it")
+                near = nearest(word, ("--venue", "--ticker", "--steps", "--json", "--allow-python"))
+                raise Mistake("calc", "", word, f"'{word}' has no value behind it{near}")
             value = words[at]
             at += 1
         key = name.removeprefix("--").replace("-", "_")
@@ -158,11 +159,15 @@ def _print_own_policy(text: str, given: dict[str, Any], allowed: bool, as_json: 
     )
 
 
-def _print_all(question: str, ticker: str, given: dict[str, Any], as_json: bool) -> None:
+def _print_all(question: str, ticker: str, given: dict[str, Any], steps: bool, as_json: bool) -> None:
     """One line for each form that these inputs are enough for; what a form has no use for is left out."""
     from offhours.sim.calculator import FORMS, ask
-    from offhours.sim.mistake import Mistake
+    from offhours.sim.mistake import Mistake, nearest
 
+    asked = {item.name for form in FORMS[question].values() for item in form.inputs}
+    for name in given:
+        if name not in asked:
+            raise Mistake(f"calc {question}", "", name, f"no form asks for '{name}'{nearest(name, asked)}")
     answers = {}
     for name, form in FORMS[question].items():
         known = {item.name for item in form.inputs}
@@ -174,6 +179,9 @@ def _print_all(question: str, ticker: str, given: dict[str, Any], as_json: bool)
         raise Mistake(f"calc {question}", "", "", "these inputs are not enough for any form")
     if as_json:
         typer.echo(json.dumps({name: answer.to_json() for name, answer in answers.items()}, indent=2))
+        return
+    if steps:
+        typer.echo("\n\n".join("\n".join(answer.lines()) for answer in answers.values()))
         return
     width = max(map(len, answers))
     for name, answer in answers.items():

@@ -169,7 +169,7 @@ def diff_command(
     rows = [
         (name, left.get(name), right.get(name))
         for name in names
-        if everything or _text(left.get(name)) != _text(right.get(name))
+        if everything or _differ(left.get(name), right.get(name))
     ]
     if as_json:
         shown = [
@@ -185,8 +185,21 @@ def diff_command(
         for label, said in ((label_a, in_a), (label_b, in_b)):
             basis = f"  ({said.basis})" if said is not None and said.source else ""
             typer.echo(f"  {label:<{width}}  {_text(said)}{basis}")
-    same = sum(name in right and _text(left[name]) == _text(right[name]) for name in left)
-    typer.echo(f"{len(names) - same} rules differ, {same} are the same")
+    differ = sum(_differ(left.get(name), right.get(name)) for name in names)
+    same = sum(name in right and not _differ(left[name], right[name]) for name in left)
+    alone = len(names) - differ - same
+    text = f"{differ} rule{' differs' if differ == 1 else 's differ'}, {same} {'is' if same == 1 else 'are'} the same"
+    typer.echo(
+        text + (f", {alone} stand at a default where the other has no market (--all shows them)" if alone else "")
+    )
+
+
+def _differ(in_a: Said | None, in_b: Said | None) -> bool:
+    """Whether two rulebooks say different things; a default is nothing said."""
+    if in_a is None or in_b is None:
+        only = in_a or in_b
+        return only is not None and not only.default
+    return in_a.text != in_b.text
 
 
 def _text(said: Said | None) -> str:
@@ -215,6 +228,10 @@ def new_command(
     if "@" in source:
         raise Mistake("--from", "", source, f"a rulebook of one's own begins with a whole one: --from {source.partition('@')[0]}")  # fmt: skip
     target = Path(name if name.endswith(".toml") else f"{name}.toml")
+    if target.name == ".toml":
+        raise Mistake(
+            "venues new", "", name, f"'{name}' is no name for a rulebook; write like `venues new mine --from kraken`"
+        )
     if source.endswith(".toml"):
         text = read_text(source)
     else:
@@ -229,6 +246,9 @@ def new_command(
         text = _with_the_rest(
             text, {knob for _, knob in layers.read_layer(book.document, "venue", book.file, rulebook.tickers())}
         )
+    if not source.endswith(".toml"):
+        like = f"formulas_of = {json.dumps(source)}  # whose formulas the calculator takes where the knobs leave them open\n"
+        text = re.sub(r"(?m)^effective = .*\n", lambda found: found[0] + like, text, count=1)
     head = f"# A rulebook of one's own. A scenario names it by its path: venue = {json.dumps(target.name)}\n"
     whole = head + text
     try:

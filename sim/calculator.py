@@ -26,6 +26,7 @@ from typing import Any
 
 from offhours.sim import rulebook, rules, units
 from offhours.sim.forms import EXAMPLES, FORMS, MEANINGS, MICRO, QUESTIONS, Form, Input, Step, Value
+from offhours.sim.layers import check_ticker
 from offhours.sim.market import margin
 from offhours.sim.mistake import Mistake, nearest
 from offhours.sim.names import CLASS, STAGES
@@ -66,14 +67,27 @@ def _exact(number: object) -> Fraction | None:
     return _exact(item()) if callable(item) else None
 
 
+_MOST = Fraction(10**18)
+_LONGEST = 100
+
+
+def _reckoned(number: Fraction) -> Fraction:
+    """The number, if one can reckon with it."""
+    if number and not 1 / _MOST <= abs(number) <= _MOST:
+        raise UnitError(
+            f"a number lies between 1e-18 and 1e18, and {'above' if abs(number) > _MOST else 'below'} that there is nothing to reckon with"
+        )
+    return number
+
+
 def _parts(given: object) -> list[object]:
     if isinstance(given, str):
         return [part for part in (word.strip() for word in re.split(r"[,;]", given)) if part]
     return list(given) if hasattr(given, "__iter__") else [given]
 
 
-def _read(given: object, kind: str, name: str) -> Value:
-    """An input as it was given, exactly; :class:`Mistake` where it is none of its kind."""
+def _read(given: object, kind: str, name: str, by: str = "calc") -> Value:
+    """An input as it was given, exactly; :class:`Mistake`, told of `by`, where it is none of its kind."""
     try:
         if kind.endswith("*"):
             if given == "none":
@@ -99,8 +113,10 @@ def _read(given: object, kind: str, name: str) -> Value:
             return _read(cells[0], "size", name), _read(cells[1], "price", name)
         number = _exact(given)
         if number is not None:
-            return number
+            return _reckoned(number)
         text = str(given).strip()
+        if len(text) > _LONGEST:
+            raise UnitError(f"'{text[:20]}...' is too long for a number")
         if kind == "side":
             if text.lower() not in _SIDES:
                 raise UnitError(f"'{text}' is not long or short")
@@ -109,9 +125,9 @@ def _read(given: object, kind: str, name: str) -> Value:
             if text in _WORDS:
                 return Fraction(_WORDS[text])
             return Fraction(int(units.read(text, "flag")))
-        return units.read_exact(text, kind)
+        return _reckoned(units.read_exact(text, kind))
     except UnitError as error:
-        raise Mistake("calc", name, "", str(error)) from None
+        raise Mistake(by, name, "", str(error)) from None
 
 
 def _decimal(value: Fraction, digits: int = 9) -> str:
@@ -280,6 +296,7 @@ def ask(question: str, venue: str | None = None, *, ticker: str = "TSLAx", **giv
     question = question.replace("_", "-")
     if question not in FORMS:
         raise Mistake("calc", "", question, f"there is no question '{question}'{nearest(question, FORMS)}")
+    check_ticker(ticker, rulebook.tickers(), "calc", "ticker")
     named = {name.replace("-", "_"): value for name, value in given.items()}
     form, defaults = _fitting(choices(question, venue, ticker), set(named))
     known = [item.name for item in form.inputs]
@@ -294,7 +311,7 @@ def ask(question: str, venue: str | None = None, *, ticker: str = "TSLAx", **giv
             values[item.name] = _read(named[item.name], item.kind, item.name)
         elif item.name in defaults:
             given_value, origins[item.name] = defaults[item.name]
-            values[item.name] = _read(given_value, item.kind, item.name)
+            values[item.name] = _read(given_value, item.kind, item.name, origins[item.name])
         elif item.default is not None:
             values[item.name] = _read(item.default, item.kind, item.name)
         else:
@@ -302,7 +319,13 @@ def ask(question: str, venue: str | None = None, *, ticker: str = "TSLAx", **giv
             what = ", ".join(f"{name} ({MEANINGS[name]})" for name in missing)
             raise Mistake(f"calc {question}", "", "", f"{form.name} needs {what}")
         _check(item, values[item.name])
+    if "place" in values and "count" in values and values["place"] > values["count"]:
+        raise Mistake("calc", "place", "", f"{_plain(values['place'])} is not one of {_plain(values['count'])}")
     return _work(form, values, origins)
+
+
+_COUNTS = {"tier": 1, "down": 0, "place": 1, "count": 1}
+"""Inputs that count something, and from what on."""
 
 
 def _check(item: Input, value: Value) -> None:
@@ -310,6 +333,9 @@ def _check(item: Input, value: Value) -> None:
         raise Mistake("calc", item.name, "", f"{_text(value, item.kind)} is not above zero ({MEANINGS[item.name]})")
     if item.name == "signed_size" and value == 0:
         raise Mistake("calc", item.name, "", "a position has a size")
+    if item.name in _COUNTS and (value.denominator != 1 or value < _COUNTS[item.name]):
+        allowed = f"{_text(value, item.kind)} is not a whole number from {_COUNTS[item.name]} ({MEANINGS[item.name]})"
+        raise Mistake("calc", item.name, "", allowed)
     if item.kind == "price" and value < 0:
         raise Mistake("calc", item.name, "", f"{_text(value, item.kind)} is below zero ({MEANINGS[item.name]})")
     if item.kind == "tier*":
@@ -329,7 +355,7 @@ def _work(form: Form, values: dict[str, Value], origins: dict[str, str]) -> Answ
     for step in form.steps:
         try:
             value = step.function(*(values[name] for name in step.arguments))
-        except (ZeroDivisionError, OverflowError, ValueError):
+        except (ZeroDivisionError, OverflowError, ValueError, IndexError):
             allowed = f"{form.name} has no {step.name} for these numbers: {_filled(step, values)}"
             raise Mistake(f"calc {form.question}", "", "", allowed) from None
         filled = _filled(step, values)
@@ -396,11 +422,24 @@ def choices(question: str, venue: str | None, ticker: str = "TSLAx") -> list[Cho
     book = rulebook.read_venue(venue) if own else _built_in(venue)
     said = book.document.get("calculator", {}).get(question, {})
     entry = said if isinstance(said, Mapping) else {"form": said}
-    named = str(entry.get("form", book.name))
+    if isinstance(said, Mapping):
+        known = {"form", *(item.name for form in forms.values() for item in form.inputs)}
+        for key in said:
+            if key not in known:
+                raise Mistake(
+                    book.file, f"calculator.{question}.{key}", "", f"no form asks for this{nearest(key, known)}"
+                )
+    like = str(book.document.get("formulas_of", book.name))
+    named = str(entry.get("form", like))
     if "form" in entry and named not in forms:
         allowed = f"{book.title} names no form of {question}; there are {', '.join(forms)}{nearest(named, forms)}"
         raise Mistake(book.file, f"calculator.{question}", named, allowed)
-    names = [named] if "form" in entry else [named, _derived(book, question, ticker)]
+    names = [named]
+    if "form" not in entry:
+        names.append(_derived(book, question, ticker))
+        if like != book.name and names[1] != _derived(_built_in(like), question, ticker):
+            # The rulebook has left the form of the one it began from.
+            del names[0]
     found = [
         (forms[name], _from_book(book, entry, forms[name], ticker)) for name in dict.fromkeys(names) if name in forms
     ]

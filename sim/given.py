@@ -7,6 +7,7 @@ Text stays text through all layers, together with its origin, and is read once, 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ class Given:
 def plain_text(value: object) -> str:
     """A TOML scalar as the text a person would have put between quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_table(table: object, file: str, name: str) -> Mapping[str, Any]:
+    """A document's table of that name; a :class:`Mistake` where it is none."""
+    if not isinstance(table, Mapping):
+        raise Mistake(file, name, "", f"is a table: [{name}]")
+    return table
 
 
 def read_toml(text: str, file: str) -> dict[str, Any]:

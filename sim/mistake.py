@@ -20,7 +20,8 @@ class Mistake(Exception):
 def nearest(word: str, words: Iterable[str]) -> str:
     """The words "; did you mean X?" for the most similar of `words`, or nothing where none is similar."""
     words = sorted(words)
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    same = [name for name in words if name.lower() == word.lower()]
+    found = same or difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if not found:
         last = {name: name.rpartition(".")[2] for name in words}
         close = difflib.get_close_matches(word.rpartition(".")[2], last.values(), n=1, cutoff=0.6)

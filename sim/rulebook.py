@@ -6,9 +6,10 @@ import datetime
 import importlib.resources
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from offhours.sim.given import plain_text, read_text, read_toml
+from offhours.sim.given import check_table, plain_text, read_text, read_toml
 from offhours.sim.knobs import SECTIONS, Section
 from offhours.sim.layers import Layer, read_layer
 from offhours.sim.mistake import Mistake, nearest
@@ -48,6 +49,9 @@ def read_venue(name: str) -> Venue:
     """A venue's rulebook by name, or from a file of one's own (a path that ends in .toml); ``kraken@2026-03-01``: as of a day."""
     place, at, day = name.partition("@")
     if place.endswith(".toml"):
+        if Path(place).name.removesuffix(".toml") in venues() and not Path(place).exists():
+            there = f"there is no such file; the rulebook that comes with the package is '{Path(place).stem}'"
+            raise Mistake(place, "", "", there)
         file, text = place, read_text(place)
     elif place in venues():
         file, text = f"{place}.toml", (_folder("venues") / f"{place}.toml").read_text("utf-8")
@@ -58,11 +62,61 @@ def read_venue(name: str) -> Venue:
     effective = document.get("effective", "")
     if not isinstance(effective, datetime.date):
         raise Mistake(file, "effective", plain_text(effective), "a rulebook is dated: effective = 2026-04-29")
+    _check_frame(document, file)
     spans = _earlier(document, effective, file)
     if at:
         document, effective = _as_of(document, effective, spans, day, file)
     title = str(document.get("title", document.get("name", place))) + (f" as of {day}" if at else "")
     return Venue(str(document.get("name", place)), title, effective, file, document, document.get("sources", {}))
+
+
+KINDS = ("perp", "formulas", "spot")
+"""What a rulebook may be of."""
+WORDS = ("name", "title", "effective", "kind", "formulas_of")
+TABLES = ("sources", "asset", "margin_class", "calculator", "facts")
+
+
+def _check_frame(document: Mapping[str, Any], file: str) -> None:
+    """Refuse what a rulebook cannot hold, before anything in it is read."""
+    tables = (*TABLES, *dict.fromkeys(section.partition(".")[0] for section in SECTIONS))
+    for key, value in document.items():
+        if key in tables:
+            check_table(value, file, key)
+        elif key not in (*WORDS, "earlier"):
+            raise Mistake(file, key, "", f"a rulebook has no such table{nearest(key, (*tables, *WORDS, 'earlier'))}")
+    for name in ("asset", "margin_class"):
+        for key, value in document.get(name, {}).items():
+            check_table(value, file, f"{name}.{key}")
+    kind = document.get("kind", "perp")
+    if kind not in KINDS:
+        raise Mistake(file, "kind", plain_text(kind), f"'{kind}' is not one of {', '.join(KINDS)}")
+    like = document.get("formulas_of")
+    if like is not None and like not in venues():
+        raise Mistake(
+            file, "formulas_of", plain_text(like), f"there is no venue '{like}'{nearest(str(like), venues())}"
+        )
+    for key, value in document.items():
+        if key != "sources":
+            _check_bases(value, key, document.get("sources", {}), file)
+
+
+def _check_bases(value: object, name: str, sources: Mapping[str, Any], file: str) -> None:
+    """Refuse a source that is almost the name of one, and an `assumed` that is neither true nor false, wherever they are."""
+    if isinstance(value, list):
+        for item in value:
+            _check_bases(item, name, sources, file)
+    if not isinstance(value, Mapping):
+        return
+    if "value" not in value:
+        for key, own in value.items():
+            _check_bases(own, f"{name}.{key}", sources, file)
+        return
+    source = plain_text(value.get("source", ""))
+    if source and source not in sources and nearest(source, sources):
+        allowed = f"there is no '{source}' under [sources]{nearest(source, sources)}"
+        raise Mistake(file, f"{name}.source", source, allowed)
+    if not isinstance(value.get("assumed", False), bool):
+        raise Mistake(file, f"{name}.assumed", plain_text(value["assumed"]), "is true, or not there")
 
 
 def is_file(name: str) -> bool:

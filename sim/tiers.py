@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offhours.sim import units
-from offhours.sim.given import plain_text, read_text
+from offhours.sim.given import check_table, plain_text, read_text
 from offhours.sim.market import margin
 from offhours.sim.mistake import Mistake
 from offhours.sim.units import UnitError
@@ -30,51 +30,80 @@ def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier
     The tiers may also be a table with these columns in a CSV file beside it: ``tiers = "tiers.csv"``.
     """
     classes = {}
-    for name, table in document.get("margin_class", {}).items():
+    for name, table in check_table(document.get("margin_class", {}), file, "margin_class").items():
         at = f"margin_class.{name}"
-        rows = table.get("tiers") if isinstance(table, Mapping) else None
+        rows = check_table(table, file, at).get("tiers")
         if isinstance(rows, str):
-            rows = _tiers_beside(rows, file, at)
-        if not isinstance(rows, list) or not 0 < len(rows) <= margin.TIERS:
+            path = Path(file).parent / rows
+            classes[name] = _schedule(_tiers_beside(path), str(path), "")
+        elif isinstance(rows, list):
+            classes[name] = _schedule([(file, row) for row in rows], file, at)
+        else:
             raise Mistake(file, at, "", f"needs tiers = [...], one to {margin.TIERS} of them")
-        schedule: list[Tier] = []
-        for row in rows:
-            if not isinstance(row, Mapping) or set(row) != {"from", "initial", "maintenance"}:
-                raise Mistake(file, at, "", 'a tier is { from = "$0", initial = "5 %", maintenance = "2.5 %" }')
-            try:
-                edge, initial, maintenance = (
-                    int(units.read(plain_text(row[key]), unit))
-                    for key, unit in (("from", "uusd"), ("initial", "ppb"), ("maintenance", "ppb"))
-                )
-            except UnitError as error:
-                raise Mistake(file, at, "", str(error)) from None
-            before = schedule[-1].from_uusd if schedule else -1
-            if edge <= before or (edge != 0 and not schedule):
-                raise Mistake(file, at, plain_text(row["from"]), "tiers begin at $0 and rise")
-            if not 0 < maintenance < initial <= 10**9:
-                allowed = "maintenance margin lies between 0 and initial margin, and that is at most 100 %"
-                raise Mistake(file, at, plain_text(row["maintenance"]), allowed)
-            if schedule and (initial < schedule[-1].initial_ppb or maintenance < schedule[-1].maintenance_ppb):
-                allowed = "the rates of a tier are not below those of the tier before it"
-                raise Mistake(file, at, plain_text(row["initial"]), allowed)
-            schedule.append(Tier(edge, initial, maintenance))
-        classes[name] = tuple(schedule)
     return classes
 
 
-def _tiers_beside(name: str, file: str, at: str) -> list[dict[str, str]]:
-    """The rows of a CSV file with the columns from, initial, maintenance, beside the file that names it."""
-    path = Path(file).parent / name
-    reader = csv.DictReader(read_text(str(path)).splitlines(), skipinitialspace=True)
-    columns = [column.strip() for column in reader.fieldnames or ()]
-    missing = [column for column in ("from", "initial", "maintenance") if column not in columns]
-    if missing:
-        raise Mistake(str(path), at, "", f"has no column {' and no '.join(missing)}")
-    rows = [{str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in reader]
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(columns):
-            raise Mistake(str(path), at, "", f"line {number} has more cells than columns; put '$10,000' between quotes")
-    return [{column: row[column] for column in ("from", "initial", "maintenance")} for row in rows]
+_COLUMNS = ("from", "initial", "maintenance")
+
+
+def _schedule(rows: Sequence[tuple[str, Any]], file: str, at: str) -> tuple[Tier, ...]:
+    """Tiers in order; each row comes with the place that a mistake in it is told of."""
+    if not 0 < len(rows) <= margin.TIERS:
+        raise Mistake(file, at, "", f"has {len(rows)} tiers; one to {margin.TIERS} of them are needed")
+    schedule: list[Tier] = []
+    for place, row in rows:
+        if not isinstance(row, Mapping) or set(row) != set(_COLUMNS):
+            raise Mistake(place, at, "", 'a tier is { from = "$0", initial = "5 %", maintenance = "2.5 %" }')
+        numbers = []
+        for key, unit in zip(_COLUMNS, ("uusd", "ppb", "ppb")):
+            try:
+                numbers.append(int(units.read(plain_text(row[key]), unit)))
+            except UnitError as error:
+                raise Mistake(place, f"{at}.{key}".removeprefix("."), plain_text(row[key]), str(error)) from None
+        edge, initial, maintenance = numbers
+
+        def refuse(key: str, allowed: str, place: str = place, row: Mapping[str, Any] = row) -> Mistake:
+            return Mistake(place, f"{at}.{key}".removeprefix("."), plain_text(row[key]), allowed)
+
+        before = schedule[-1].from_uusd if schedule else -1
+        if edge <= before or (edge != 0 and not schedule):
+            raise refuse("from", "tiers begin at $0 and rise")
+        if not 0 < maintenance < initial <= 10**9:
+            raise refuse(
+                "maintenance", "maintenance margin lies between 0 and initial margin, and that is at most 100 %"
+            )
+        for key, falls in (("initial", initial < schedule[-1].initial_ppb), ("maintenance", maintenance < schedule[-1].maintenance_ppb)) if schedule else ():  # fmt: skip
+            if falls:
+                raise refuse(key, "the rates of a tier are not below those of the tier before it")
+        schedule.append(Tier(edge, initial, maintenance))
+    return tuple(schedule)
+
+
+def _tiers_beside(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file with the columns from, initial, maintenance, each with its place."""
+    lines = csv.reader(read_text(str(path)).splitlines(), skipinitialspace=True)
+    try:
+        heading = next(lines, [])
+        columns = [name.strip().lower() for name in heading]
+        missing = [name for name in _COLUMNS if name not in columns]
+        if missing:
+            has = ", ".join(filter(None, columns)) or "nothing"
+            allowed = f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; its heading has {has}"
+            if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
+                allowed = "separates its columns by something else than commas; write from,initial,maintenance"
+            raise Mistake(str(path), "", "", allowed)
+        rows = []
+        for row in lines:
+            place = f"{path}, line {lines.line_num}"
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) > len(columns):
+                raise Mistake(place, "", "", "has more cells than columns; put '$10,000' between quotes")
+            cells = dict(zip(columns, row))
+            rows.append((place, {name: cells.get(name, "").strip() for name in _COLUMNS}))
+        return rows
+    except csv.Error as error:
+        raise Mistake(str(path), "", "", f"is no comma-separated table: {error}") from None
 
 
 FLAT = (Tier(0, 50_000_000, 25_000_000),)

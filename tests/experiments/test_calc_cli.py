@@ -92,6 +92,17 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
         (("margin", "--venue", "kraken@2020-01-01", "--size", "1", "--price", "5"), "the rulebook says nothing of days before 2026-02-24"),
         (("perp-price", "--venue", "inverse", "--spot", "1", "--kappa", "1", "--iota", "1", "--quote-rate", "5%"), "has no price for these numbers"),
         (("margin", "--venue", "kraken", "--ticker", "IBMx", "--size", "1", "--price", "5"), "there is no ticker 'IBMx'"),
+        (("liquidation-price", *LONG, "--ticker", "IBMx"), "there is no ticker 'IBMx'"),
+        (("LIQUIDATION-PRICE", *LONG), "did you mean liquidation-price?"),
+        (("liquidation-price", *LONG, "--stps"), "'--stps' has no value behind it; did you mean --steps?"),
+        (("liquidation-price", "--venue", "all", *LONG, "--stps", "3"), "no form asks for 'stps'"),
+        (("margin", "--venue", "binance", "--price", "5", "--maintenance", "1 %", "--leverage", "3x", "--size", "1e400"), "a number lies between 1e-18 and 1e18"),
+        (("liquidation-price", "--side", "long", "--leverage", "10x", "--entry", "9" * 5000), "is too long for a number"),
+        (("liquidation-price", "--side", "long", "--leverage", "nan", "--entry", "5"), "leverage: 'nan' is not a leverage"),
+        (("partial-size", "--venue", "okx", "--size", "100", "--tier", "9", "--limits", "100,500"), "okx has no part for these numbers"),
+        (("partial-size", "--venue", "okx", "--size", "100", "--tier", "-1", "--limits", "100,500"), "tier: -1 is not a whole number from 1"),
+        (("queue-light", "--place", "0", "--count", "20"), "place: 0 is not a whole number from 1"),
+        (("queue-light", "--place", "30", "--count", "20"), "place: 30 is not one of 20"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(words: tuple[str, ...], sentence: str) -> None:
@@ -170,6 +181,98 @@ def test_a_rulebook_is_checked_by_the_calculator(here: Path) -> None:
     tiers = '[margin_class.x]\ntiers = [{ from = "$0", initial = "5 %", maintenance = "2 %" }, { from = "$0", initial = "6 %", maintenance = "3 %" }]\n'  # fmt: skip
     Path("odd.toml").write_text(f'name = "odd"\neffective = 2026-01-01\n{tiers}[perp.margin]\nclass = "x"\n')
     assert "tiers begin at $0 and rise" in mistake("venues", "check", "odd.toml")
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit", "dydx", "hyperliquid", "okx", "trade-xyz"])
+def test_a_new_rulebook_answers_what_the_old_one_answers(here: Path, venue: str) -> None:
+    """Its formulas are those of the venue that it began from, until a knob of its own says otherwise."""
+    printed("venues", "new", "mine", "--from", venue)
+    assert "\n0 rules differ" in printed("venues", "diff", venue, "mine.toml")
+    assert "all is well" in printed("venues", "check", "mine.toml")
+    printed("venues", "new", "next", "--from", "mine.toml")
+    assert "\n0 rules differ" in printed("venues", "diff", venue, "next.toml")
+
+
+def test_a_rulebook_that_leaves_a_form_is_asked_by_its_own(here: Path) -> None:
+    printed("venues", "new", "mine", "--from", "binance")
+    text = Path("mine.toml").read_text("utf-8")
+    other = text.replace('form = { value = "median of three"', 'form = { value = "fair basis"')
+    assert other != text
+    Path("mine.toml").write_text(other, "utf-8")
+    assert "calc mark\n  binance  mark = median(" in printed("venues", "diff", "binance", "mine.toml")
+    assert "  mine     mark = index * (1 + rate * share_left)" in printed("venues", "diff", "binance", "mine.toml")
+    assert "mark = $" in printed("venues", "check", "mine.toml")
+
+
+def test_rulebooks_of_two_kinds_differ_in_what_one_of_them_says() -> None:
+    """A default of the one is nothing that the other could differ in."""
+    text = printed("venues", "diff", "kraken", "kraken-spot")
+    assert "perp.oracle.ema\n  kraken       30 s" in text
+    assert "perp.book.size_min_lots" not in text and "stand at a default where the other has no market" in text
+    assert "perp.book.size_min_lots" in printed("venues", "diff", "kraken", "kraken-spot", "--all")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('kind = "perps"', "odd.toml: kind: 'perps' is not one of perp, formulas, spot"),
+        ("calculator = 3", "odd.toml: calculator: is a table: [calculator]"),
+        ("margin_class = 3", "odd.toml: margin_class: is a table: [margin_class]"),
+        ("sources = 3", "odd.toml: sources: is a table: [sources]"),
+        ("perp = 3", "odd.toml: perp: is a table: [perp]"),
+        ("[asset]\nTSLAx = 3", "odd.toml: asset.TSLAx: is a table: [asset.TSLAx]"),
+        ("[fact]\nx = 1", "odd.toml: fact: a rulebook has no such table; did you mean facts?"),
+        ('formulas_of = "krakn"', "odd.toml: formulas_of: there is no venue 'krakn'; did you mean kraken?"),
+        ('[sources]\nnotice = "a notice"\n[perp.margin]\nleverage_max = { value = "9x", source = "notise" }', "odd.toml: perp.margin.leverage_max.source: there is no 'notise' under [sources]; did you mean notice?"),
+        ('[perp.margin]\nleverage_max = { value = "9x", assumed = "yes" }', "perp.margin.leverage_max.assumed = 'yes': is true, or not there"),
+        ('[calculator.margin]\nform = "dydx"\ninitial = "much"', "odd.toml: initial: 'much' is not a rate"),
+        ('[calculator.margin]\nform = "dydx"\nintial = "5 %"', "odd.toml: calculator.margin.intial: no form asks for this; did you mean initial?"),
+    ],
+)  # fmt: skip
+def test_a_rulebook_with_a_mistake_is_one_sentence(here: Path, text: str, sentence: str) -> None:
+    Path("odd.toml").write_text(f"effective = 2026-01-01\n{text}\n", "utf-8")
+    assert sentence in mistake("venues", "check", "odd.toml")
+
+
+HEAD = "from,initial,maintenance\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "tiers.csv: lacks the columns from, initial, maintenance; its heading has nothing"),
+        (HEAD, "tiers.csv: has 0 tiers; one to 8 of them are needed"),
+        ("from,initial\n$0,5 %\n", "tiers.csv: lacks the column maintenance; its heading has from, initial"),
+        ("from;initial;maintenance\n$0;5 %;2 %\n", "tiers.csv: separates its columns by something else than commas"),
+        (HEAD + "$0,5 %,2 %\n$9k,6 %,3 %\n$8k,7 %,4 %\n", "tiers.csv, line 4: from = '$8k': tiers begin at $0 and rise"),
+        (HEAD + "$0,5 %,2 %\n$9k,4 %,2 %\n", "tiers.csv, line 3: initial = '4 %': the rates of a tier are not below"),
+        (HEAD + "$0,0.05,0.02\n", "tiers.csv, line 2: initial: '0.05' does not say its unit; write '0.05 %', or '5 %'"),
+        (HEAD + "5 %,$0,2 %\n", "tiers.csv, line 2: from: '5 %' is not an amount of money"),
+        (HEAD + "$0,5 %,2 %\n$10,000,6 %,3 %\n", "tiers.csv, line 3: has more cells than columns; put '$10,000' between quotes"),
+        (HEAD + "$0,nan,2 %\n", "tiers.csv, line 2: initial: 'nan' is not a rate"),
+    ],
+)  # fmt: skip
+def test_a_table_of_tiers_with_a_mistake_names_its_line(here: Path, text: str, sentence: str) -> None:
+    Path("tiers.csv").write_text(text, "utf-8")
+    Path("odd.toml").write_text('effective = 2026-01-01\n[margin_class.D]\ntiers = "tiers.csv"\n', "utf-8")
+    assert sentence in mistake("venues", "check", "odd.toml")
+
+
+def test_a_table_of_tiers_is_read_as_spreadsheets_write_it(here: Path) -> None:
+    """A mark at its beginning, Windows' line ends, capitals, blank lines, further columns, thousands between quotes."""
+    table = '\ufeffFrom, Initial, Maintenance, note\r\n$0, 5 %, 2.5 %, first\r\n\r\n"$10,000", 10 %, 5 %\r\n'
+    Path("tiers.csv").write_bytes(table.encode())
+    text = 'effective = 2026-01-01\n[margin_class.mine]\ntiers = "tiers.csv"\n[perp.margin]\nclass = "mine"\nleverage_max = "20x"\n'
+    Path("own.toml").write_text(text, "utf-8")
+    steps = printed("calc", "margin", "--venue", "own.toml", "--size", "100", "--price", "$200", "--steps")
+    assert "= $1500\n" in steps and steps.endswith("$750")
+
+
+def test_a_rulebook_is_no_file_where_it_comes_with_the_package(here: Path) -> None:
+    said = mistake("venues", "diff", "kraken.toml", "kraken")
+    assert "there is no such file; the rulebook that comes with the package is 'kraken'" in said
+    assert "did you mean kraken?" in mistake("venues", "check", "KRAKEN")
+    assert "'' is no name for a rulebook" in mistake("venues", "new", "", "--from", "kraken")
 
 
 def test_what_held_before_is_checked_too(here: Path) -> None:

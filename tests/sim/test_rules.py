@@ -189,8 +189,11 @@ MISTAKES = [
     ({"scenario": "[toy]\ncap = { value = '1 %', sauce = 'x' }"}, "is written as a value or as { value = ..., source"),
     ({"scenario": "[margin_class.X]\ntiers = [{ from = '$1', initial = '5 %', maintenance = '1 %' }]"}, "begin at $0"),
     ({"scenario": "[margin_class.X]\ntiers = [{ from = '$0', initial = '5 %', maintenance = '6 %' }]"}, "lies betw"),
-    ({"scenario": "[margin_class.X]\ntiers = [{ from = '$0', initial = '5 %', maintenance = '2 %' }, { from = '$9', initial = '4 %', maintenance = '2 %' }]"}, "margin_class.X = '4 %': the rates of a tier are not below those of the tier before it"),
-    ({"scenario": "[margin_class.X]\ntiers = []"}, "margin_class.X: needs tiers = [...], one to 8 of them"),
+    ({"scenario": "[margin_class.X]\ntiers = [{ from = '$0', initial = '5 %', maintenance = '2 %' }, { from = '$9', initial = '4 %', maintenance = '2 %' }]"}, "margin_class.X.initial = '4 %': the rates of a tier are not below those of the tier before it"),
+    ({"scenario": "[margin_class.X]\ntiers = []"}, "margin_class.X: has 0 tiers; one to 8 of them are needed"),
+    ({"scenario": "[margin_class.X]\ntiers = 3"}, "margin_class.X: needs tiers = [...], one to 8 of them"),
+    ({"scenario": "[margin_class]\nX = 3"}, "margin_class.X: is a table: [margin_class.X]"),
+    ({"scenario": "[margin_class.X]\ntiers = [{ from = '0 %', initial = '5 %', maintenance = '2 %' }]"}, "margin_class.X.from: '0 %' is not an amount of money"),
 ]  # fmt: skip
 
 

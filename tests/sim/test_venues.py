@@ -262,12 +262,12 @@ def test_a_tier_table_may_be_a_file_of_its_own(tmp_path: Any) -> None:
     )
     assert rules.resolve(str(book), ["TSLAx"]).setting(CLASS).text == "x"
     for text, sentence in (
-        ("from,initial\n0,5 %\n", "has no column maintenance"),
-        ("from,initial,maintenance\n$0,5 %,2 %\n$10,000,10 %,4 %\n", "line 3 has more cells than columns"),
+        ("from,initial\n0,5 %\n", "lacks the column maintenance"),
+        ("from,initial,maintenance\n$0,5 %,2 %\n$10,000,10 %,4 %\n", "line 3: has more cells than columns"),
         ("from,initial,maintenance\n$0,5 %,2 %\n$0,10 %,4 %\n", "tiers begin at $0 and rise"),
         ("from,initial,maintenance\n$0,5,2 %\n", "'5' does not say its unit"),
-        ("from,initial,maintenance\n", "needs tiers = [...], one to"),
-        ("", "has no column from and no initial and no maintenance"),
+        ("from,initial,maintenance\n", "has 0 tiers; one to"),
+        ("", "lacks the columns from, initial, maintenance"),
     ):
         table.write_text(text)
         with pytest.raises(Mistake) as caught:

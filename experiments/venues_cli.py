@@ -112,20 +112,6 @@ def _forms(name: str, book: Venue, ticker: str) -> dict[str, Said]:
     return found
 
 
-def counted(document: Mapping[str, Any]) -> tuple[int, int]:
-    """How many values of a rulebook name a source, and how many are assumed."""
-    sourced = assumed = 0
-    for value in document.values():
-        if isinstance(value, Mapping):
-            if "value" in value:
-                assumed += value.get("assumed") is True
-                sourced += "source" in value and value.get("assumed") is not True
-            else:
-                more = counted(value)
-                sourced, assumed = sourced + more[0], assumed + more[1]
-    return sourced, assumed
-
-
 KINDS = {"perp": "perps, a market runs by it", "formulas": "formulas only", "spot": "spot of tokens"}
 
 # Commands ---------------------------------------------------------------------------------------------------------------
@@ -140,7 +126,7 @@ def venues_command(context: typer.Context, as_json: Json = False) -> None:
     rows = []
     for name in rulebook.venues():
         book = rulebook.read_venue(name)
-        sourced, assumed = counted(book.document)
+        sourced, assumed = rulebook.evidence(book)
         kind = str(book.document.get("kind", "perp"))
         rows.append({"name": name, "title": book.title, "kind": kind, "effective": str(book.effective), "sourced": sourced, "assumed": assumed})  # fmt: skip
     rows.sort(key=lambda row: (list(KINDS).index(str(row["kind"])), row["name"]))
@@ -317,7 +303,7 @@ def check_command(
         except Mistake:
             continue
         answers[question] = calculator.example(question, name, ticker, by_knobs=True)
-    sourced, assumed = counted(book.document)
+    sourced, assumed = rulebook.evidence(book)
     if as_json:
         shown = {question: answer.to_json() for question, answer in answers.items()}
         typer.echo(json.dumps({"name": book.name, "sourced": sourced, "assumed": assumed, "answers": shown}, indent=2))

@@ -6,7 +6,7 @@
 Each venue's rulebook stands as it is: what the scenario itself says of perp, token and margin classes is left out, so that
 rules meet rules. People keep their money and their wishes; who wants more leverage than a venue lends gets what it lends.
 
-The bill of a run is in dollars per $1M of open interest at the close the run is about. It begins with what liquidated accounts
+The bill of a run is in dollars per $1M of open interest at the close, or the beginning of the move, that the run is about. It begins with what liquidated accounts
 lost of their own margin between the day their case was opened and its end, and goes on with the shortfall, by whoever paid it.
 Providers and a vault pay nothing of it by rule: they take positions at a price and may lose on them later. What they lost so is
 part of the bill, too, and apart from the shortfall.
@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 from offhours.experiments.compare import CONFIDENCE
 from offhours.experiments.many import Failure, Step, run_all
 from offhours.experiments.scenario import Scenario
-from offhours.sim.layers import read_layer
 from offhours.sim.market import waterfall
 from offhours.sim.mistake import Mistake
 from offhours.sim.names import POLICY
-from offhours.sim.rulebook import read_venue, runs, tickers
+from offhours.sim.rulebook import evidence, read_venue, runs
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -89,7 +88,7 @@ def vault_usd(run: Run) -> float | None:
 
 
 def bill(run: Run) -> Bill | None:
-    """The bill of a run; None where there was no open interest at the close."""
+    """The bill of a run; None where there was no open interest then."""
     s = run.summary
     interest = s["gap_risk"]["open_interest_usd"]
     if not interest:
@@ -154,14 +153,6 @@ class SideBySide:
     """Whether policies of auto-deleveraging were varied."""
     kept: int = 0
     """Runs that were there from before."""
-
-
-def evidence(scenario: Scenario) -> tuple[int, int]:
-    """How many values of a venue's file name a source, and how many are assumed."""
-    venue = scenario.rules.venue
-    said = read_layer(venue.document, "venue", venue.file, tickers()).values()
-    assumed = sum(given.origin.assumed for given in said)
-    return len(said) - assumed, assumed
 
 
 def deleverages(scenario: Scenario) -> bool:
@@ -238,7 +229,8 @@ def side_by_side(
     chosen, failures = arms(scenario, venues, policies)
     many = run_all(chosen, seeds, done, folder)
     books = [
-        Rulebook(label, own.rules.venue.title, own, *evidence(own), many.runs[label]) for label, own in chosen.items()
+        Rulebook(label, own.rules.venue.title, own, *evidence(own.rules.venue), many.runs[label])
+        for label, own in chosen.items()
     ]
     return SideBySide(
         scenario.question,
@@ -356,7 +348,7 @@ MEASURES = (
     Measure("funding, standard deviation", "bp/h", lambda run: _deep(run.summary, "funding", "std_bp")),
     Measure("providers' result per $1M", "USD", lambda run: _per_million(run, providers_usd(run))),
     Measure("vault's result on what it took, per $1M", "USD", lambda run: _per_million(run, vault_usd(run))),
-    Measure("open interest at the close", "USD", lambda run: _deep(run.summary, "gap_risk", "open_interest_usd")),
+    Measure("open interest that the bill is per", "USD", lambda run: _deep(run.summary, "gap_risk", "open_interest_usd")),
 )  # fmt: skip
 
 

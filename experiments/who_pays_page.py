@@ -34,7 +34,7 @@ from offhours.experiments.who_pays import (
 )
 from offhours.experiments.who_pays import counted as runs_counted
 from offhours.experiments.words import counted, dollars, listed, tick_dollars
-from offhours.sim.hours import new_york_date
+from offhours.sim.hours import format_new_york, new_york_date
 from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -118,13 +118,26 @@ def _difference(row: Row, place: int) -> str:
     if found == (0.0, 0.0, 0.0):
         return "the same in every run"
     mean, low, high = (_value(value, row.unit) for value in found)
-    sign = "+" if found[0] > 0 else ""
+    nothing = not any(digit in "123456789" for digit in mean)
+    mean = mean.removeprefix("−") if nothing else mean
+    sign = "+" if found[0] > 0 and not nothing else ""
     star = " *" if not found[1] <= 0 <= found[2] else ""
     bare = row.unit not in ("USD", "share")
     unit = f" {row.unit}" if bare and row.unit not in ("count", "number") else ""
     if unit:
         mean, low, high = (text.removesuffix(unit) for text in (mean, low, high))
     return f"{sign}{mean} ({low} to {high}){unit}{star}"
+
+
+def _per(found: SideBySide) -> str:
+    """What a bill is per, and of which instant: "USD per $1M of open interest at the close, Fri 2026-03-06 16:00 New York"."""
+    from offhours.experiments.run import news_of, window_of
+
+    own = found.books[0].scenario
+    news, window = news_of(own), window_of(own)
+    when = "at the close" if news is not None and news == window else "as the move begins" if news else "at first"
+    at_us = news[0] if news else own.measure_from_us
+    return f"USD per $1M of open interest {when}, {format_new_york(at_us)[:20]} New York"
 
 
 def _ran(found: SideBySide) -> str:
@@ -188,7 +201,7 @@ def lines(found: SideBySide) -> list[str]:
         if bills:
             shown = [(name, _mean(book, name)) for name in book.payers]
             text += [f"    {name:<28} {dollars(value):>10}" for name, value in shown if name in (OWN, NOBODY) or value >= CENT]  # fmt: skip
-    text += ["", "mean over the runs; USD per $1M of open interest at the close above", ""]
+    text += ["", f"above: mean over the runs, {_per(found)}", ""]
     for row in rows(found):
         means = "; ".join(f"{b.label} {_value(m, row.unit)}" for b, m in zip(found.books, row.means))
         text.append(f"{row.label}: {means}")
@@ -237,16 +250,16 @@ def to_json(found: SideBySide) -> dict[str, Any]:
 # The figure ----------------------------------------------------------------------------------------------------------
 
 
-def picture_of(found: SideBySide) -> Figure:
-    """The figure, drawn."""
+def picture_of(found: SideBySide, narrow: bool = False) -> Figure:
+    """The figure, drawn; `narrow` for a telephone, below a heading of its own."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 1.9 + 0.95 * len(found.books)), layout="constrained")
-    draw(found, figure.subplots())
+    figure = Figure(figsize=(4.4, 2.4 + 0.9 * len(found.books)) if narrow else (10, 2.0 + 0.95 * len(found.books)), layout="constrained")  # fmt: skip
+    draw(found, figure.subplots(), narrow)
     return figure
 
 
-def draw(found: SideBySide, ax: Axes) -> Axes:
+def draw(found: SideBySide, ax: Axes, narrow: bool = False) -> Axes:
     """One bar a rulebook: mean bill by payer, whisker on the total; a thin bar below for the worst 1 % of runs."""
     labelled: list[str] = []
     reach = 0.0
@@ -274,11 +287,16 @@ def draw(found: SideBySide, ax: Axes) -> Axes:
     for place, book in enumerate(found.books):
         ax.annotate(f"{book.sourced} / {book.assumed}", (1.0, place), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=9)  # fmt: skip
     ax.annotate("sourced /\nassumed", (1.0, -0.62), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#555555")  # fmt: skip
-    ax.set_yticks(range(len(found.books)), [textwrap.fill(book.label, 22) for book in found.books])
+    ax.set_yticks(range(len(found.books)), [textwrap.fill(book.label, 11 if narrow else 22) for book in found.books])
     ax.set_ylim(len(found.books) - 0.4, -0.75)
-    ax.set_xlim(0, 1.28 * (reach or 1.0))
-    ax.set_xlabel(_axis_label(found))
-    ax.xaxis.set_major_formatter(lambda value, _: tick_dollars(value, 1.28 * reach))
+    # Room for a total behind the longest bar, and for the column of evidence.
+    wide = (1.65 if narrow else 1.28) * (reach or 1.0)
+    ax.set_xlim(0, wide)
+    ax.set_xlabel(
+        "\n".join(textwrap.fill(line, 52 if narrow else 130) for line in _axis_label(found)), parse_math=False
+    )
+    ax.locator_params(axis="x", nbins=4 if narrow else 8)
+    ax.xaxis.set_major_formatter(lambda value, _: tick_dollars(value, wide))
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -287,8 +305,9 @@ def draw(found: SideBySide, ax: Axes) -> Axes:
     if labelled:
         handles, labels = ax.get_legend_handles_labels()
         ordered = sorted(zip(handles, labels), key=lambda of: ORDER.index(of[1]))
-        figure.legend([h for h, _ in ordered], [text for _, text in ordered], loc="outside lower left", ncols=4, frameon=False, fontsize=8.5)  # fmt: skip
-    draw_title(ax, title(found), left=1.4)
+        figure.legend([h for h, _ in ordered], [text for _, text in ordered], loc="outside lower left", ncols=2 if narrow else 4, frameon=False, fontsize=8.5)  # fmt: skip
+    if not narrow:
+        draw_title(ax, title(found), left=1.4)
     return ax
 
 
@@ -311,14 +330,14 @@ def _total(ax: Axes, end: float, place: float, value: float, size: float) -> Non
     ax.annotate(dollars(value), (end, place), (4, 0), textcoords="offset points", va="center", fontsize=size, parse_math=False)  # fmt: skip
 
 
-def _axis_label(found: SideBySide) -> str:
+def _axis_label(found: SideBySide) -> list[str]:
     have = max((len(book.bills) for book in found.books), default=0)
     if have < 2:
-        return "USD per $1M of open interest at the close; one seed, so no whisker"
-    return (
-        f"USD per $1M of open interest at the close. Bar: mean of {have} seeds; whisker: 95 % interval of its total; "
-        f"thin bar: {worst_of(have)} for others"
-    )
+        return [_per(found), "one seed, so no whisker"]
+    return [
+        _per(found),
+        f"bar: mean of {have} seeds; whisker: 95 % interval of its total; thin bar: {worst_of(have)} for others",
+    ]
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -328,8 +347,9 @@ padding:1.5rem 1rem 4rem;color:#1a1a1a;background:#fff}:root{color-scheme:light}
 h1{font-size:1.5rem;line-height:1.3}h2{font-size:1.15rem;margin:2.2rem 0 .4rem}img{width:100%;height:auto}.wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.92rem;margin:.4rem 0}th,td{padding:.25rem .9rem .25rem 0;text-align:right;
 vertical-align:top;border-bottom:1px solid #ddd;font-variant-numeric:tabular-nums;white-space:nowrap}
-th[scope=row]{text-align:left;font-weight:normal;white-space:normal}thead th{border-bottom:1px solid #777}
-small,.less th,.less td{color:#555;font-size:.85rem}.less th{padding-left:1rem!important}p{margin:.5rem 0}"""
+th[scope=row]{text-align:left;font-weight:normal;white-space:normal;position:sticky;left:0;background:#fff;min-width:9rem}thead th{border-bottom:1px solid #777}
+small,.less th,.less td{color:#555;font-size:.85rem}.less th{padding-left:1rem!important}p{margin:.5rem 0}
+@media (max-width:40rem){h1{font-size:1.25rem}th[scope=row]{min-width:6rem}}"""
 
 
 def _row(name: str, cells: Sequence[str], less: bool = False) -> str:
@@ -396,11 +416,16 @@ def _measure_table(found: SideBySide) -> str:
     return _table(found, body)
 
 
+def _encoded(figure: Figure) -> str:
+    """A figure as a page holds it."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=150)
+    return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+
+
 def page(found: SideBySide) -> str:
     """One HTML page that needs no network."""
-    drawn = io.BytesIO()
-    picture_of(found).savefig(drawn, format="png", dpi=150)
-    picture = base64.b64encode(drawn.getvalue()).decode()
+    picture, narrow = (_encoded(picture_of(found, narrow)) for narrow in (False, True))
     remarks = "".join(f"<li>{escape(note)}</li>" for note in notes(found))
     what = "policies of auto-deleveraging" if found.policies else "rulebooks"
     seeds = "one seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds each"
@@ -410,8 +435,8 @@ def page(found: SideBySide) -> str:
 <title>Who pays: {escape(", ".join(book.label for book in found.books))}</title>
 <style>{STYLE}</style>
 <h1>{escape(title(found))}</h1><p>{escape(found.question)} The same luck under {len(found.books)} {what}, {seeds}.</p>
-<div class="wide"><img alt="{escape(title(found))}" src="data:image/png;base64,{picture}"></div>
-<h2>The bill, USD per $1M of open interest at the close</h2>{_bill_table(found)}
+<picture><source media="(max-width:40rem)" srcset="{narrow}"><img alt="{escape(title(found))}" src="{picture}"></picture>
+<h2>The bill, {escape(_per(found))}</h2>{_bill_table(found)}
 <p><small>Means over the runs, with 95 % intervals of the mean, and in how many runs it came to that, with the 95 % interval of the probability
 (Clopper and Pearson 1934). Own margin: what liquidated accounts lost from the opening to the end of their case. Shortfall: what was then missing, by
 whoever paid it, or nobody. Providers and a vault pay no shortfall on what they take: they take it at a price, and what they later lost on it stands apart
@@ -419,7 +444,7 @@ whoever paid it, or nobody. Providers and a vault pay no shortfall on what they 
 closed and pay nothing.</small></p>
 <h2>Beside the bill</h2>{_measure_table(found)}
 <p><small>{escape(_SIMULTANEOUS)} The mark of {escape(headline)} is wrong while it is more than {AGREE_PCT:g} % from a stock that one can see,
-at full minutes. A run without a value is left out of a mean: no Gini where nobody was cut.</small></p>
+at full minutes. A run without a value is left out of a mean{": no Gini where nobody was cut" if found.policies else ""}.</small></p>
 {targets.page_part(*aimed) if aimed is not None else ""}
 <h2>Notes</h2><ul>{remarks or "<li>none</li>"}</ul></html>
 """

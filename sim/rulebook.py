@@ -172,6 +172,24 @@ def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
     return whole
 
 
+def evidence(venue: Venue) -> tuple[int, int]:
+    """How many values of a rulebook, for whatever use, name a source, and how many are assumed."""
+    return _counted(venue.document)
+
+
+def _counted(table: Mapping[str, Any]) -> tuple[int, int]:
+    sourced = assumed = 0
+    for value in table.values():
+        if isinstance(value, Mapping):
+            if "value" in value:
+                assumed += value.get("assumed") is True
+                sourced += "source" in value and value.get("assumed") is not True
+            else:
+                more = _counted(value)
+                sourced, assumed = sourced + more[0], assumed + more[1]
+    return sourced, assumed
+
+
 def runs(venue: Venue) -> bool:
     """Whether a market can run by a rulebook: it is one of perps (``kind = "perp"``, the default), not formulas or spot only."""
     return str(venue.document.get("kind", "perp")) == "perp"

@@ -34,7 +34,9 @@ from offhours.experiments.who_pays import (
 )
 from offhours.sim.mistake import Mistake
 from offhours.sim.names import POLICY
+from offhours.sim.rulebook import evidence
 
+from .test_calc_cli import printed
 from .tiny import tiny
 
 CASES = np.array(
@@ -273,3 +275,44 @@ def test_a_bill_of_no_runs_is_said() -> None:
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float | None, unit: str, text: str) -> None:
     assert who_pays_page._value(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("weekend-gap", "at the close, Fri 2026-03-06 16:00 New York"),
+        ("october-10", "as the move begins, Wed 2026-05-13 14:10 New York"),
+    ],
+)
+def test_a_bill_says_of_which_instant_its_open_interest_is(name: str, when: str) -> None:
+    own = scenario(name)
+    found = side(book("one", own, [100.0, 120.0]), book("two", own, [0.0, 10.0]))
+    per = f"USD per $1M of open interest {when}"
+    assert f"<h2>The bill, {per}</h2>" in who_pays_page.page(found)
+    assert any(text.startswith(f"{per}\nbar: mean of 2 seeds") for text in texts_of(found))
+    assert f"above: mean over the runs, {per}" in who_pays_page.lines(found)
+
+
+def test_a_telephone_gets_a_figure_of_its_own() -> None:
+    """Narrow, with the same bars, and below the page's heading rather than with a title of its own."""
+    own = tiny()
+    found = side(book("one", own, [100.0, 120.0]), book("two", own, [0.0, 10.0]))
+    wide, narrow = (who_pays_page.picture_of(found, on_telephone) for on_telephone in (False, True))
+    assert narrow.get_figwidth() < 0.5 * wide.get_figwidth()
+    assert [p.get_width() for p in narrow.axes[0].patches] == [p.get_width() for p in wide.axes[0].patches]  # type: ignore[attr-defined]
+    assert wide.axes[0].get_title("left") and not narrow.axes[0].get_title("left")
+    assert who_pays_page.page(found).count('<source media="(max-width:40rem)"') == 1
+
+
+def test_a_difference_of_next_to_nothing_has_no_sign() -> None:
+    row = who_pays.Row("it", "min", (1.0, 1.0, 1.0), ((-0.2, -3.0, 2.0), (0.2, -3.0, 2.0), (-1.0, -3.0, 2.0)))
+    assert [who_pays_page._difference(row, place) for place in range(3)] == ["0 (−3 to 2) min", "0 (−3 to 2) min", "−1 (−3 to 2) min"]  # fmt: skip
+
+
+def test_what_is_sourced_and_assumed_is_counted_as_it_is_listed() -> None:
+    """The column of the figure and the list of rulebooks count the same values."""
+    chosen, _ = arms(tiny(), ["dydx", "bybit"])
+    found = {label: evidence(at.rules.venue) for label, at in chosen.items()}
+    listed = {line.split()[0]: after for line, after in zip(*[iter(printed("venues").splitlines())] * 2)}
+    for label, (sourced, assumed) in found.items():
+        assert listed[label].strip() == f"sourced {sourced}, assumed {assumed}"

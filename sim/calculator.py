@@ -112,11 +112,15 @@ def _read(given: object, kind: str, name: str, by: str = "calc") -> Value:
                 raise UnitError(f"'{given}' is not a size and a price; write like '0.1@9999'")
             return _read(cells[0], "size", name), _read(cells[1], "price", name)
         number = _exact(given)
+        text = str(given).strip()
+        if number is None and len(text) > _LONGEST:
+            raise UnitError(f"'{text[:20]}...' is too long for a number")
+        if kind == "whole":
+            number = units.read_exact(text, "number") if number is None else number
+            if number.denominator != 1:
+                raise UnitError(f"'{text}' is not a whole number")
         if number is not None:
             return _reckoned(number)
-        text = str(given).strip()
-        if len(text) > _LONGEST:
-            raise UnitError(f"'{text[:20]}...' is too long for a number")
         if kind == "side":
             if text.lower() not in _SIDES:
                 raise UnitError(f"'{text}' is not long or short")
@@ -480,7 +484,7 @@ _ALIKE = {
 }
 """Forms of every rulebook that a market runs by."""
 _BY_KNOB = {
-    "mark": ("perp.oracle.form", {"averaged premium": "kraken", "fair basis": "bitmex", "median of three": "binance", "oracle median": "hyperliquid", "index": "dydx"}),
+    "mark": ("perp.oracle.form", {"averaged premium": "kraken", "fair basis": "bitmex", "median of three": "binance", "oracle median": "trade-xyz", "index": "dydx"}),
     "premium": ("perp.funding.premium", {"impact mid": "kraken", "impact prices": "binance"}),
     "adl-score": ("perp.adl.score", {name: name for name in ("bitmex", "hyperliquid", "binance", "bybit")}),
     "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit", "offset": "drift-rate"}),

@@ -127,6 +127,8 @@ Policy = Callable[[Candidates, float], Floats]
 
 MOST_IN_PROGRAMME = 300
 """Candidates of the integer programme: some seconds, and the time grows faster than their number."""
+SCALES_APART = 1e6
+"""How many times the smallest of its scales the largest may be in the integer programme."""
 FAINT = 1e-30
 """A weight below this share of the largest is none: nothing could be divided by it."""
 LEVERAGE_MOST = 1_000.0
@@ -301,22 +303,37 @@ risk_aware.__doc__ = "Risk-aware with g(leverage) = leverage: shares grow with l
 def min_max_fair(candidates: Candidates, budget: float) -> Floats:
     """Whole contracts whose largest share per equity is as small as can be: an integer programme, as a reference offline.
 
-    Minimises the largest (taken / room) / equity. Who has no equity left is not asked. Slow: scipy.optimize.milp, so no more than
-    MOST_IN_PROGRAMME candidates.
+    Minimises the largest (taken / room) / equity. Who has no equity left is asked last, by size. Slow: scipy.optimize.milp, so no
+    more than MOST_IN_PROGRAMME candidates.
     """
+    alive = (candidates.equity > 0) & (candidates.room > 0)
+    most = np.floor(candidates.most + 1e-9)
+    wanted = min(round(budget), round(float(most.sum())))
+    found = np.zeros(len(candidates))
+    if wanted <= 0:
+        return found
+    if len(candidates) > MOST_IN_PROGRAMME:
+        raise PolicyError("min-max fair", f"is for {MOST_IN_PROGRAMME} candidates at most, as a reference; there are {len(candidates):,}")  # fmt: skip
+    first = min(wanted, round(float(most[alive].sum())))
+    if first > 0:
+        scale = candidates.room[alive] * candidates.equity[alive]
+        # Where scales are too far apart for a solver's tolerances, levels are counted instead.
+        solved = _programme(scale, most[alive], first) if scale.max() < SCALES_APART * scale.min() else None
+        found[alive] = _counted(scale, most[alive], first) if solved is None else solved
+    if wanted > first:
+        last = most[~alive]
+        found[~alive] = in_lots(fill(last, last, wanted - first), last, wanted - first)
+    return found
+
+
+def _programme(scale: Floats, most: Floats, wanted: int) -> Floats | None:
+    """Whole x up to `most` with this sum whose largest x / scale is smallest, by an integer programme; None where it finds none."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csc_array, eye_array, hstack
 
-    count = len(candidates)
-    most = np.where(candidates.equity > 0, np.floor(candidates.most + 1e-9), 0.0)
-    wanted = min(round(budget), round(float(most.sum())))
-    if count == 0 or wanted <= 0:
-        return np.zeros(count)
-    if count > MOST_IN_PROGRAMME:
-        raise PolicyError("min-max fair", f"is for {MOST_IN_PROGRAMME} candidates at most, as a reference; there are {count:,}")  # fmt: skip
-    scale = np.where(candidates.equity > 0, candidates.room * candidates.equity, 1.0)
+    count = len(scale)
     unit = float(scale.mean())
-    # x_i <= z x room_i x equity_i / unit for everybody, sum x = wanted, z as small as can be.
+    # x_i <= z x scale_i / unit for everybody, sum x = wanted, z as small as can be.
     rows = hstack([eye_array(count, format="csc"), csc_array(-(scale / unit).reshape(-1, 1))], format="csc")
     total = np.append(np.ones(count), 0.0).reshape(1, -1)
     solved = milp(
@@ -326,8 +343,22 @@ def min_max_fair(candidates: Candidates, budget: float) -> Floats:
         constraints=[LinearConstraint(rows, -np.inf, 0.0), LinearConstraint(total, wanted, wanted)],
     )
     if solved.x is None:
-        raise PolicyError("min-max fair", f"the integer programme has no solution: {solved.message}")
+        return None
     found: Floats = np.round(solved.x[:count])
+    return found if found.sum() == wanted and (found <= most).all() else None
+
+
+def _counted(scale: Floats, most: Floats, wanted: int) -> Floats:
+    """The same by the lowest level z at which everybody's whole part of z x scale is enough, less what is too much at the top."""
+    low, high = 0.0, float((most / scale).max())
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.minimum(most, np.floor(middle * scale)).sum() >= wanted else (middle, high)
+    found = np.minimum(most, np.floor(high * scale * (1 + 1e-12)))
+    while found.sum() > wanted:
+        found[np.argmax(found / scale)] -= 1
+    while found.sum() < wanted:
+        found[np.argmin(np.where(found < most, (found + 1) / scale, np.inf))] += 1
     return found
 
 

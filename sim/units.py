@@ -366,9 +366,11 @@ def read_exact(text: str, kind: str) -> Fraction:
     """`text` as an exact number of ordinary units, however fine; :class:`UnitError` where it is none.
 
     For a calculator, which keeps nothing in whole pieces: "price" and "money" in dollars, "rate" as a share of one, "hours",
-    "leverage", and "number" or "size" (a unit's name behind a size is passed over).
+    "leverage", and "number" or "size" (a unit's name behind a size is passed over). A rate or a number may be a ratio, "1/33".
     """
     cleaned = _clean(text)
+    if kind in ("rate", "number") and (parts := re.fullmatch(r"([+-]?\d+)\s*/\s*(\d*[1-9]\d*)", cleaned)):
+        return Fraction(int(parts[1]), int(parts[2]))
     if kind in ("price", "money"):
         return _dollars(cleaned, "an amount of dollars; write like '$10,000' or '248.37'")
     if kind == "hours":

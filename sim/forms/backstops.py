@@ -103,7 +103,7 @@ for _name, _source in (
     ("deribit", "Deribit, formerly: the same with gains of the day (SOC-2)"),
 ):
     form(
-        "socialised-loss", _name, _source, "gains number*; shortfall number",
+        "socialised-loss", _name, _source, "gains whole*; shortfall whole",
         step("received", "number*", "look up: gain * (sum of gains - shortfall) / sum of gains, rounded down; the last gets the rest", lambda gains, shortfall: tuple(Fraction(paid) for paid in socialised(tuple(int(gain) for gain in gains), int(sum(gains) - shortfall)))),
         step("forgone", "number*", "look up: gains less what was received", lambda gains, received: tuple(gain - paid for gain, paid in zip(gains, received))),
     )  # fmt: skip

@@ -66,12 +66,15 @@ form(
     step("score", "number", "profit_rate * effective_leverage if profit > 0 else profit_rate / effective_leverage", _in_micro_dollars(deleverage.bitmex_score, 4), "profit cost notional equity"),
 )  # fmt: skip
 form(
-    "adl-score", "hyperliquid", "Hyperliquid, auto-deleveraging: (mark / entry) x (notional / account value), for a short entry / mark (ADL-1)", "side side; mark price; entry price; notional money; equity money",
+    "adl-score", "hyperliquid", "Hyperliquid, auto-deleveraging: (mark / entry) x (notional / account value); for a short entry / mark, since the page says profit and leverage (own reading) (ADL-1)", "side side; mark price; entry price; notional money; equity money",
     step("score", "number", "(mark / entry if side > 0 else entry / mark) * (notional / equity)", _in_micro_dollars(deleverage.hyperliquid_score, 2), "side mark entry notional equity"),
 )  # fmt: skip
 form(
-    "adl-score", "binance", "Binance, leverage-weighted profit: profit over collateral x margin ratio (ADL-1)", "profit money; margin_kept money; equity money",
-    step("score", "number", "profit / equity * (margin_kept / equity)", _in_micro_dollars(deleverage.binance_score, 3), "profit margin_kept equity"),
+    "adl-score", "binance", "Binance FAQ, auto-deleveraging: profit over the wallet's balance x margin ratio, at least a dollar of balance, no score below zero (ADL-1)", "profit money; margin_kept money; equity money",
+    step("wallet", "money", "equity - profit", lambda equity, profit: equity - profit),
+    step("profit_rate", "rate", "max(0, profit) / max(1, wallet)", lambda profit, wallet: max(Fraction(0), profit) / max(Fraction(1), wallet)),
+    step("margin_ratio", "rate", "margin_kept / equity if equity > 0 else 0", lambda margin_kept, equity: margin_kept / equity if equity > 0 else Fraction(0)),
+    step("score", "number", "profit_rate * margin_ratio", _in_micro_dollars(deleverage.binance_score, 3), "profit margin_kept equity"),
 )  # fmt: skip
 form(
     "adl-score", "bybit", "Bybit, auto-deleveraging: leveraged return (ADL-1)", "profit money; equity money",

@@ -124,6 +124,11 @@ def up_to_micro(value: Fraction) -> Fraction:
     return Fraction(math.ceil(value * MICRO), MICRO)
 
 
+def toward_zero_in_micro(value: Value) -> Value:
+    """Rounded towards zero to a millionth of a dollar."""
+    return Fraction(int(value * MICRO), MICRO)
+
+
 def in_ppm(value: Value) -> int:
     """A share of one in whole millionths, towards zero."""
     return int(value * MICRO)

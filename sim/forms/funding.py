@@ -7,7 +7,18 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from offhours.sim.compile import uncompiled
-from offhours.sim.forms.form import MICRO, PPB, Value, form, in_ppb, in_ppm, step
+from offhours.sim.forms.form import (
+    MICRO,
+    PPB,
+    Value,
+    form,
+    in_micro,
+    in_ppb,
+    in_ppm,
+    step,
+    toward_zero_in_micro,
+    up_to_micro,
+)
 from offhours.sim.forms.prices import impact_difference, price_of_value
 from offhours.sim.market import funding
 
@@ -17,15 +28,14 @@ def interest_of_currencies(quote: float, base: float, intervals: float) -> float
     return (quote - base) / intervals
 
 
-def held_spread(mark_average: float, oracle_average: float, part: float) -> float:
-    """Spread of two averages, at most a part of the oracle's either way (Drift v2)."""
-    most = oracle_average * part
-    return min(max(mark_average - oracle_average, -most), most)
+def held_spread(spread: float, most: float) -> float:
+    """A spread of two averages with its offset, at most so much either way (Drift v2)."""
+    return min(max(spread, -most), most)
 
 
-def spread_funding(spread: float, oracle_average: float, offset: float, periods: float) -> float:
-    """Dollars a unit pays in one of `periods` a day: the spread and an offset of the oracle price (Drift v2)."""
-    return (spread + oracle_average * offset) / periods
+def spread_funding_nano(spread: int, periods: int) -> int:
+    """Billionths of a dollar that a unit pays in one of `periods` a day, rounded towards zero (Drift v2); the spread in millionths."""
+    return spread * 1_000 // periods if spread >= 0 else -(-spread * 1_000 // periods)
 
 
 def larger_side_rate(factor: float, imbalance_raised: float, open_interest: float) -> float:
@@ -69,6 +79,11 @@ def amortised_rate(premium: float, hours: float, cap: float) -> float:
     return min(max(premium / hours, -cap), cap)
 
 
+def amortised_rate_with_interest(premium: float, hours: float, interest: float, cap: float) -> float:
+    """The same with interest an hour on top (Lighter)."""
+    return amortised_rate(premium + interest * hours, hours, cap)
+
+
 def broker_rate(pure: float, side: float, broker: float) -> float:
     """Rollover of a side: the pure rate of longs with the side's sign, and what the broker takes from both (Ostium)."""
     return side * pure + broker
@@ -80,7 +95,7 @@ def index_payment(rate: float, index: float, size: float) -> float:
 
 
 def accrued_payment(mark: float, index: float, size: float, hours: float, basis_hours: float) -> float:
-    """Dollars paid where the distance of mark and index accrues over a basis of hours (Thalex: 24; Deribit: 8)."""
+    """Dollars paid where the distance of mark and index accrues over a basis of hours (Thalex: 24)."""
     return (mark - index) * size * hours / basis_hours
 
 
@@ -144,6 +159,11 @@ for _name, _source in (
         step("premium", "rate", "(max(0, impact_bid - index) - max(0, index - impact_ask)) / index", lambda index, bid, ask: impact_difference(index, bid, ask) / index, "index impact_bid impact_ask"),
     )  # fmt: skip
 form(
+    "premium", "okx-2024", "OKX Help, until April 2025: middle of best bid and ask over the index", "bid price; ask price; index price",
+    step("middle", "price", "(bid + ask) / 2", lambda bid, ask: (bid + ask) / 2),
+    step("premium", "rate", "(middle - index) / index", funding.premium_of_averages, "middle index"),
+)  # fmt: skip
+form(
     "premium", "dydx", "dydxprotocol/v4-chain, memclob premium votes: impact notional, whole ppm", "bids level* = none; asks level* = none; impact money = 5000; index price",
     step("impact_bid", "price", "look up: average price at which the bids take the impact notional, -1 where they are too thin", _quote, "bids impact"),
     step("impact_ask", "price", "look up: average price at which the asks give the impact notional, -1 where they are too thin", _quote, "asks impact"),
@@ -188,7 +208,7 @@ _FUNDING_KNOBS = {
 _AVERAGE = step(
     "average",
     "rate",
-    "look up: mean of the middle `kept` share of the premiums, sorted; where weights rise (1 x first + 2 x second + ..) / (1 + 2 + ..); to a billionth",
+    "look up: mean of the middle `kept` share of the premiums, sorted, rounded down; where weights rise (1 x first + 2 x second + ..) / (1 + 2 + ..), rounded towards zero; to a billionth",
     _averaged,
     "premiums kept rising",
 )
@@ -198,11 +218,11 @@ for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
     ("binance", "Binance: F = [P + clamp(I - P, -0.05 %, 0.05 %)] / (8 / N) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
     ("bitmex", "BitMEX, perpetual contracts guide (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.875 %"),
     ("bybit", "Bybit: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "2 %"),
-    ("okx", "OKX: F = P + clamp(I - P, -0.05 %, 0.05 %) (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.5 %"),
+    ("okx", "OKX, announcement for April 2025: clamp(average premium + clamp(I - average premium, 0.05 %, -0.05 %), cap, floor), I = 0.03 % / (24 / interval), the average weighted (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "1", "1.5 %"),
     ("hyperliquid", "Hyperliquid: 8 h rate paid an eighth each hour, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "100 %", "8", "4 %"),
     ("trade-xyz", "trade.xyz: half of P + clamp(r - P, -0.05 %, 0.05 %) since 2025-12-19, at most 4 % an hour (FUND-8)", "100 %", "0.01 %", "0.05 %", "50 %", "8", "4 %"),
     ("deribit", "Deribit: max(0.025 %, P) + min(-0.025 %, P), per 8 h (FUND-9)", "100 %", "0", "0.025 %", "100 %", "1", "0.5 %"),
-    ("drift-rate", "Drift v2 as shares of the oracle price: the spread held within a band, and an offset (FUND-12)", "100 %", "0.02 %", "10 %", "100 %", "24", "4 %"),
+    ("drift-rate", "Drift v2 as shares of the oracle price: the spread and an offset, held within a band (FUND-12)", "100 %", "0.02 %", "10 %", "100 %", "24", "4 %"),
 ):  # fmt: skip
     _shape = {"kraken": funding.PREMIUM_ALONE, "deribit": funding.DEAD_BAND, "drift-rate": funding.OFFSET}.get(
         _name, funding.CLAMPED
@@ -211,15 +231,25 @@ for _name, _source, _kept, _interest, _band, _scale, _divisor, _cap in (
         funding.PREMIUM_ALONE: "average",
         funding.CLAMPED: "(average + min(max(interest - average, -band), band))",
         funding.DEAD_BAND: "(max(band, average) + min(-band, average))",
-        funding.OFFSET: "(min(max(average, -band), band) + interest)",
+        funding.OFFSET: "min(max(average + interest, -band), band)",
     }[_shape]
     form(
         "funding-rate", _name, _source,
-        f"premiums rate*; kept rate = {_kept}; rising flag = {'yes' if _name in ('binance', 'bybit') else 'no'}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor number = {_divisor}; cap rate = {_cap}",
+        f"premiums rate*; kept rate = {_kept}; rising flag = {'yes' if _name in ('binance', 'bybit', 'okx') else 'no'}; interest rate = {_interest}; band rate = {_band}; scale rate = {_scale}; divisor whole = {_divisor}; cap rate = {_cap}",
         _AVERAGE,
         step("rate", "rate", f"min(max(ppb({_drawn} * scale / divisor), -cap), cap)", _rate(_shape), "average interest band scale divisor cap"),
         **_FUNDING_KNOBS,
     )  # fmt: skip
+form(
+    "funding-rate", "okx-2024", "OKX Help, until April 2025: clamp(average of premium - interest, cap), interest 0", "premiums rate*; interest rate = 0; cap rate = 1.5 %",
+    step("average", "rate", "sum(premiums) / len(premiums) - interest", lambda premiums, interest: sum(premiums) / len(premiums) - interest),
+    step("rate", "rate", "min(max(average, -cap), cap)", lambda average, cap: min(max(average, -cap), cap)),
+)  # fmt: skip
+form(
+    "funding-rate", "lighter", "Lighter documentation, funding: mean of 60 premiums / 8 + interest, within 0.5 % an hour", "premiums rate*; interest rate = 0; hours number = 8; cap rate = 0.5 %",
+    step("average", "rate", "sum(premiums) / len(premiums)", lambda premiums: sum(premiums) / len(premiums)),
+    step("rate", "rate", "min(max(average / hours + interest, -cap), cap)", amortised_rate_with_interest, "average hours interest cap"),
+)  # fmt: skip
 form(
     "funding-rate", "dydx", "dydxprotocol/v4-chain, x/perpetuals: 8 h rate, held within 600 % of initial less maintenance margin", "premiums rate*; initial rate; maintenance rate; factor rate = 600 %",
     step("average", "rate", "truncated(sum(premiums) / len(premiums))", lambda premiums: Fraction(in_ppm(sum(premiums) / len(premiums)), MICRO)),
@@ -231,9 +261,10 @@ form(
     step("rate", "rate", "(quote_rate - base_rate) / intervals", interest_of_currencies, "quote_rate base_rate intervals"),
 )  # fmt: skip
 form(
-    "funding-rate", "drift", "drift-labs/protocol-v2, math/funding: hourly", "mark price; index price; clamp rate = 10 %; offset number = 0; periods number = 24",
-    step("spread", "money", "min(max(mark - index, -index * clamp), index * clamp)", held_spread, "mark index clamp"),
-    step("per_unit", "money", "(spread + index * offset) / periods", spread_funding, "spread index offset periods"),
+    "funding-rate", "drift", "drift-labs/protocol-v2, controller/funding.rs: hourly; the offset is added before the spread is held; millionths of a dollar, the rate in billionths, rounded towards zero", "mark price; index price; clamp rate = 10 %; offset number = 0; periods whole = 24",
+    step("with_offset", "money", "mark - index + truncated(index * offset)", lambda mark, index, offset: mark - index + toward_zero_in_micro(index * offset)),
+    step("spread", "money", "min(max(with_offset, -truncated(index * clamp)), truncated(index * clamp))", lambda with_offset, index, clamp: held_spread(with_offset, toward_zero_in_micro(index * clamp)), "with_offset index clamp"),
+    step("per_unit", "money", "nano(spread / periods)", lambda spread, periods: Fraction(spread_funding_nano(in_micro(spread), int(periods)), 10**9)),
     step("rate", "rate", "per_unit / index", lambda per_unit, index: per_unit / index),
 )  # fmt: skip
 form(
@@ -283,15 +314,20 @@ form(
     step("value", "number", "contracts / price", inverse_value, "contracts price"),
     step("payment", "number", "value * rate", lambda value, rate: value * rate),
 )  # fmt: skip
-for _name, _basis in (("thalex", 24), ("deribit", 8)):
-    form(
-        "funding-payment", _name, f"{_name.title()}: distance of mark and index, accrued over {_basis} h", f"mark price; index price; signed_size size; duration hours; basis number = {_basis}",
-        step("payment", "money", "(mark - index) * signed_size * duration / basis", accrued_payment, "mark index signed_size duration basis"),
-    )  # fmt: skip
 form(
-    "funding-payment", "dydx", "dydxprotocol/v4-chain, x/perpetuals/funding: funding index, whole quantums, rounded towards zero", "rate rate; price price; duration hours = 1h; exponent number = -10; signed_size size = 1",
+    "funding-payment", "thalex", "Thalex: distance of mark and index, accrued over 24 h", "mark price; index price; signed_size size; duration hours; basis number = 24",
+    step("payment", "money", "(mark - index) * signed_size * duration / basis", accrued_payment, "mark index signed_size duration basis"),
+)  # fmt: skip
+form(
+    "funding-payment", "deribit", "Deribit, funding specifications: funding rate x position x time / 8 h, the rate with its damper and cap; a linear position counts at the index", "mark price; index price; signed_size size; duration hours; basis number = 8; band rate = 0.025 %; cap rate = 0.5 %",
+    step("premium", "rate", "(mark - index) / index", lambda mark, index: (mark - index) / index),
+    step("rate", "rate", "min(max(max(band, premium) + min(-band, premium), -cap), cap)", lambda premium, band, cap: min(max(uncompiled(funding.beyond_band)(premium, band), -cap), cap)),
+    step("payment", "money", "rate * index * signed_size * duration / basis", lambda rate, index, signed_size, duration, basis: index_payment(rate, index, signed_size) * duration / basis),
+)  # fmt: skip
+form(
+    "funding-payment", "dydx", "dydxprotocol/v4-chain, x/perpetuals/funding: funding index, whole quantums, rounded towards zero; an account pays whole quantums, rounded up, and receives rounded down", "rate rate; price price; duration hours = 1h; exponent whole = -10; signed_size size = 1",
     step("index_change", "number", "whole(rate * 1000000 * price * duration / 8 * 10 ** (exponent + 6))", lambda rate, price, duration, exponent: Fraction(_dydx_index(rate, price, duration, exponent))),
-    step("payment", "money", "signed_size * index_change / 10 ** (exponent + 12)", lambda signed_size, index_change, exponent: signed_size * index_change / Fraction(10) ** (int(exponent) + 12)),
+    step("payment", "money", "up(signed_size * index_change / 10 ** (exponent + 12))", lambda signed_size, index_change, exponent: up_to_micro(signed_size * index_change / Fraction(10) ** (int(exponent) + 12))),
 )  # fmt: skip
 
 

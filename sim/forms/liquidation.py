@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from offhours.sim.compile import uncompiled
-from offhours.sim.forms.dydx import ACCOUNT, ALL_MAINTENANCE, COLLATERAL, SLICE
+from offhours.sim.forms.dydx import ACCOUNT, ALL_MAINTENANCE, COLLATERAL, OWN_MAINTENANCE, SLICE, VALUE
 from offhours.sim.forms.form import MICRO, Value, form, in_micro, step
 from offhours.sim.forms.margin import (
     GRADE_KNOBS,
@@ -78,6 +78,11 @@ def cover_transfer_nano(
     freed = price * (10 * liability_weight - 10 * asset_weight * asset_multiplier_ppm // liability_multiplier_ppm)
     freed -= price * fund_fee_ppm // 1_000_000 * liability_weight * 10
     return shortage * 1_000 * 1_000_000 * 10_000 * 10 // freed if freed > 0 else -1
+
+
+def zero_price(price: float, side: float, rate: float, share: float) -> float:
+    """Where a fill leaves equity over maintenance margin, `share`, as it is, whatever its size (Lighter); `rate` is maintenance margin."""
+    return price * (1 - side * rate * share)
 
 
 def leverage_liquidation_price(side: float, entry: float, leverage: float, rate: float) -> float:
@@ -236,29 +241,38 @@ for _name, _source in (
     )  # fmt: skip
 for _name, _source in (
     ("dydx", "dYdX v4 documentation: liquidation price"),
-    ("account", "where equity is maintenance margin, one position"),
+    ("account", "where equity is maintenance margin"),
 ):
     form(
-        "liquidation-price", _name, _source, "equity money; signed_size size; price price; maintenance rate",
-        step("price_at", "price", "(equity - signed_size * price) / (abs(signed_size) * maintenance - signed_size)", equity_liquidation_price, "equity signed_size price maintenance"),
+        "liquidation-price", _name, _source, "equity money; signed_size size; price price; maintenance rate; others_maintenance money = 0",
+        step("own", "money", "equity - others_maintenance", lambda equity, others_maintenance: equity - others_maintenance),
+        step("price_at", "price", "(own - signed_size * price) / (abs(signed_size) * maintenance - signed_size)", equity_liquidation_price, "own signed_size price maintenance"),
     )  # fmt: skip
 form(
-    "liquidation-price", "deribit", "Deribit: linear perpetuals, margin; where equity is maintenance margin", "equity money; signed_size size; price price; maintenance rate; slope rate",
+    "liquidation-price", "deribit", "Deribit: linear perpetuals, margin; where equity is maintenance margin", "equity money; signed_size size; price price; maintenance rate; slope rate; others_maintenance money = 0",
     step("maintenance_rate", "rate", "maintenance + slope * abs(signed_size)", lambda m, s, q: uncompiled(margin.size_linear_rate)(m, s, abs(q)), "maintenance slope signed_size"),
-    step("price_at", "price", "(equity - signed_size * price) / (abs(signed_size) * maintenance_rate - signed_size)", equity_liquidation_price, "equity signed_size price maintenance_rate"),
+    step("own", "money", "equity - others_maintenance", lambda equity, others_maintenance: equity - others_maintenance),
+    step("price_at", "price", "(own - signed_size * price) / (abs(signed_size) * maintenance_rate - signed_size)", equity_liquidation_price, "own signed_size price maintenance_rate"),
+)  # fmt: skip
+_AVAILABLE = (
+    step("available", "money", "equity - others_maintenance - size * price * maintenance_rate", lambda equity, others, size, price, rate: equity - others - size * price * rate, "equity others_maintenance size price maintenance_rate"),
+    step("price_at", "price", "price - side * available / size / (1 - maintenance_rate * side)", available_liquidation_price, "side price available size maintenance_rate"),
 )  # fmt: skip
 for _name, _source in (
     ("hyperliquid", "Hyperliquid documentation: liquidations"),
     ("trade-xyz", "trade.xyz documentation: HIP-3 markets liquidate as Hyperliquid does"),
-    ("lighter", "Lighter documentation: below the maintenance margin fraction; where equity is maintenance margin"),
 ):
     form(
-        "liquidation-price", _name, _source, "side side; size size = 1; price price; equity money; leverage_max leverage",
+        "liquidation-price", _name, _source, "side side; size size = 1; price price; equity money; leverage_max leverage; others_maintenance money = 0",
         step("maintenance_rate", "rate", "1 / (2 * leverage_max)", half_of_initial, "leverage_max"),
-        step("available", "money", "equity - size * price * maintenance_rate", lambda equity, size, price, maintenance_rate: equity - size * price * maintenance_rate),
-        step("price_at", "price", "price - side * available / size / (1 - maintenance_rate * side)", available_liquidation_price, "side price available size maintenance_rate"),
+        *_AVAILABLE,
         leverage_max="perp.margin.leverage_max",
     )  # fmt: skip
+form(
+    "liquidation-price", "lighter", "Lighter documentation: partial liquidation begins below the maintenance margin fraction; where account value is that", "side side; size size = 1; price price; equity money; initial rate; maintenance_share rate = 60 %; others_maintenance money = 0",
+    step("maintenance_rate", "rate", "initial * maintenance_share", lambda initial, maintenance_share: initial * maintenance_share),
+    *_AVAILABLE,
+)  # fmt: skip
 form(
     "liquidation-price", "ostium", "Ostium contracts: liquidation margin and distance", "side side; entry price; leverage leverage; leverage_max leverage; threshold rate; collateral money; rollover money = 0; funding_owed money = 0",
     step("kept", "money", "collateral * threshold * leverage / leverage_max", lambda collateral, threshold, leverage, leverage_max: collateral * threshold * leverage / leverage_max),
@@ -277,7 +291,7 @@ form(
 )  # fmt: skip
 
 form(
-    "partial-size", "okx", "OKX: partial liquidation by tiers", "size size; tier number; limits size*; down number = 2",
+    "partial-size", "okx", "OKX: partial liquidation by tiers", "size size; tier whole; limits size*; down whole = 2",
     step("part", "size", "look up: size - limit so many tiers lower, all of it where there is none", partial_to_tier, "size tier limits down"),
 )  # fmt: skip
 
@@ -297,7 +311,7 @@ def _to_tier(size: Fraction, price: Fraction, tiers: Value, down: Fraction, leas
 
 
 form(
-    "partial-size", "tiers", "LIQ-17: just below the edge of a lower tier (Bybit, BitMEX: the next); none in the lowest", "size size; price price; tiers tier*; down number = 1; smallest size = 0.01",
+    "partial-size", "tiers", "LIQ-17: just below the edge of a lower tier (Bybit, BitMEX: the next); none in the lowest", "size size; price price; tiers tier*; down whole = 1; smallest size = 0.01",
     NOTIONAL,
     step("part", "size", "look up: size - most whole lots whose value is below the edge where the tier above that one begins, 0 in the lowest tiers", _to_tier, "size price tiers down smallest"),
     tiers="tiers", down="perp.liquidation.step_tiers", smallest="perp.book.lot",
@@ -339,6 +353,11 @@ def _zero_equity(price: Fraction, share: Fraction, signed_size: Fraction, fees: 
 
 
 form(
+    "bankruptcy-price", "lighter", "Lighter documentation, zero price: a fill there leaves account value over maintenance margin as it is", "side side; price price; equity money; maintenance rate; margin_kept money",
+    step("share", "rate", "equity / margin_kept", lambda equity, margin_kept: equity / margin_kept),
+    step("zero_price", "price", "price * (1 - side * maintenance * share)", zero_price, "price side maintenance share"),
+)  # fmt: skip
+form(
     "bankruptcy-price", "dydx", "dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go: what closing must bring (a cost is negative)", ACCOUNT + "; close size = 0",
     *SLICE,
 )  # fmt: skip
@@ -354,10 +373,12 @@ form(
 
 form(
     "fillable-price", "dydx", "dydxprotocol/v4-chain, protocol/x/clob/keeper/liquidations.go", ACCOUNT + "; adjustment rate = 100 %; spread rate = 10 %",
+    VALUE,
+    OWN_MAINTENANCE,
     COLLATERAL,
     ALL_MAINTENANCE,
     step("distressed", "rate", "min(max(adjustment * (1 - collateral / all_maintenance), 0), 1)", liquidation.distress, "collateral all_maintenance adjustment"),
-    step("price_at", "price", "(signed_size * price - distressed * spread * abs(signed_size) * price * maintenance) / signed_size", lambda q, p, m, spread, d: uncompiled(liquidation.fillable_price)(q * p, q, abs(q) * p * m, spread, d), "signed_size price maintenance spread distressed"),
+    step("price_at", "price", "(value - distressed * spread * own_maintenance) / signed_size", liquidation.fillable_price, "value signed_size own_maintenance spread distressed"),
     adjustment="perp.liquidation.adjustment", spread="perp.liquidation.spread",
 )  # fmt: skip
 

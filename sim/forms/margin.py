@@ -140,7 +140,7 @@ form(
 form(
     "margin", "dydx", "dYdX v4, protocol/x/perpetuals liquidity tiers: initial margin scaled by open interest", "notional money; initial rate; maintenance_share rate = 60 %; open_interest money; lower money; upper money",
     step("initial_rate", "rate", "look up: initial + (1 - initial) * clamp((open_interest - lower) / (upper - lower), 0, 1), just initial where the band is empty", margin.open_interest_scaled_rate, "initial open_interest lower upper"),
-    step("maintenance_margin", "money", "up(notional * initial * maintenance_share)", lambda notional, initial, maintenance_share: up_to_micro(notional * initial * maintenance_share)),
+    step("maintenance_margin", "money", "up(up(notional * initial) * maintenance_share)", lambda notional, initial, maintenance_share: up_to_micro(up_to_micro(notional * initial) * maintenance_share)),
     step("initial_margin", "money", "up(notional * initial_rate)", lambda notional, initial_rate: up_to_micro(notional * initial_rate)),
     lower="perp.margin.crowded_from", upper="perp.margin.crowded_to",
 )  # fmt: skip
@@ -151,6 +151,13 @@ form(
     step("initial_margin", "money", "notional / leverage", lambda notional, leverage: notional / leverage),
     step("maintenance_margin", "money", "notional * maintenance_rate", lambda notional, maintenance_rate: notional * maintenance_rate),
     leverage_max="perp.margin.leverage_max",
+)  # fmt: skip
+form(
+    "margin", "lighter", "Lighter documentation: initial > maintenance > close-out margin fraction; 60 % and 40 % of initial in the published table", "size size; price price; initial rate; maintenance_share rate = 60 %; closeout_share rate = 40 %",
+    NOTIONAL,
+    step("initial_margin", "money", "notional * initial", lambda notional, initial: notional * initial),
+    step("closeout_margin", "money", "notional * initial * closeout_share", lambda notional, initial, closeout_share: notional * initial * closeout_share),
+    step("maintenance_margin", "money", "notional * initial * maintenance_share", lambda notional, initial, maintenance_share: notional * initial * maintenance_share),
 )  # fmt: skip
 form(
     "margin", "vega", "Vega specification 0019-MCAL: margin calculator", "size size; price price; slippage rate; risk rate; scaling number = 1.5",

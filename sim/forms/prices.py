@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from offhours.sim.compile import uncompiled
 from offhours.sim.curves import exp
 from offhours.sim.forms.form import Value, form, in_ppb, step
 from offhours.sim.market import oracle, sources
+from offhours.sim.mistake import Mistake
 
 
 def price_of_value(levels: tuple[tuple[float, float], ...], value: float) -> float:
@@ -94,6 +96,52 @@ def impact_difference(index: Fraction, bid: Fraction, ask: Fraction) -> Fraction
     return Fraction(uncompiled(oracle.impact_difference)(index, bid, ask))
 
 
+def _alike(*lists: Sequence[object]) -> None:
+    """Lists that belong together have one length; a sentence otherwise."""
+    if len({len(values) for values in lists}) > 1:
+        counts = " and ".join(str(len(values)) for values in lists)
+        raise Mistake("calc", "", "", f"lists that belong together have {counts} parts")
+
+
+def _found(price: Value) -> Value:
+    return "none: the book is too thin" if price < 0 else price
+
+
+def _needed(price: Value) -> Value:
+    if price < 0:
+        raise ValueError("the book is too thin")
+    return price
+
+
+def _by_weight(held: Value, weights: Value) -> Fraction:
+    by: Value = weights or (Fraction(1),) * len(held)
+    _alike(held, by)
+    return Fraction(weighted_mean(held, by))
+
+
+def _kept(sources: Value, weights: Value, guard: Value) -> Value:
+    _alike(sources, weights)
+    return kept_weights(sources, weights, guard)
+
+
+def _by_half(sources: Value, weights: Value) -> Fraction:
+    """Weighted median, of as many weights as there are sources."""
+    _alike(sources, weights[: len(sources)])
+    return Fraction(weighted_middle(sources, weights[: len(sources)]))
+
+
+def _of_counted(counted: Value, weights: Value) -> Value:
+    _alike(counted, weights)
+    return weighted_mean(tuple(p for p in counted if p > 0), tuple(w for p, w in zip(counted, weights) if p > 0))
+
+
+def _elsewhere(others: Value, weights: Value, own_average: Fraction) -> Fraction:
+    """Other venues' weighted median, or where there is none the average of the venue's own book."""
+    if not others and not own_average:
+        raise ValueError("neither other venues nor an average")
+    return _by_half(others, weights) if others else own_average
+
+
 def _counted(given: Value, centre: Fraction, guard: Fraction, dropped: Fraction) -> Value:
     """SRC-2 as the market has it, exactly."""
     within = uncompiled(sources.source_within)
@@ -102,11 +150,11 @@ def _counted(given: Value, centre: Fraction, guard: Fraction, dropped: Fraction)
 
 form(
     "impact-price", "value", "impact notional of Binance, dYdX, Hyperliquid: a size in dollars", "levels level*; impact money",
-    step("price", "price", "look up: dollars over size, walking the levels from the best", price_of_value, "levels impact"),
+    step("price", "price", "look up: dollars over size, walking the levels from the best", lambda levels, impact: _found(price_of_value(levels, impact)), "levels impact"),
 )  # fmt: skip
 form(
     "impact-price", "size", "impact size of Kraken: a size in base units", "levels level*; size size",
-    step("price", "price", "look up: dollars over size, walking the levels from the best", price_of_size, "levels size"),
+    step("price", "price", "look up: dollars over size, walking the levels from the best", lambda levels, size: _found(price_of_size(levels, size)), "levels size"),
 )  # fmt: skip
 
 form(
@@ -129,10 +177,10 @@ form(
     step("mark", "price", "index * (1 + rate * share_left)", oracle.fair_price, "index rate share_left"),
 )  # fmt: skip
 form(
-    "mark", "hyperliquid", "Hyperliquid: median of index + average of (mid - index), of bid, ask, last, and of other venues' perps by weight (ORC-8, ORC-14)", "index price; average_premium money; bid price; ask price; last price; others price*; weights number* = 3,2,2,1,1",
+    "mark", "hyperliquid", "Hyperliquid: median of index + average of (mid - index), of bid, ask, last, and of other venues' perps by weight, or without these a 30 s average of the second (ORC-8, ORC-14)", "index price; average_premium money; bid price; ask price; last price; others price*; weights number* = 3,2,2,1,1; own_average price = 0",
     step("averaged", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
     step("own", "price", "median([bid, ask, last])", oracle.median_of_three, "bid ask last"),
-    step("elsewhere", "price", "look up: the lowest of the others at which half of their weight is reached", lambda others, weights: weighted_middle(others, weights[: len(others)]), "others weights"),
+    step("elsewhere", "price", "look up: the lowest of the others at which half of their weight is reached, or own_average where there are none", _elsewhere, "others weights own_average"),
     step("mark", "price", "median([elsewhere, averaged, own])", oracle.median_of_three, "elsewhere averaged own"),
 )  # fmt: skip
 form(
@@ -170,30 +218,30 @@ form(
 )  # fmt: skip
 
 for _name, _source, _guard in (
-    ("binance", "Binance, price index FAQ: a source beyond the guard is capped", "3 %"),
-    ("okx", "OKX: index of several spot venues; capped beyond the guard", "3 %"),
-):
+    ("binance", "Binance, price index FAQ: a source beyond the guard is capped; stale ones (5 min) are left out before", "3 %"),
+    ("okx", "OKX Help, spot index prices, 2024-08-14: a source beyond the guard is capped; stale ones are left out before", "2 %"),
+):  # fmt: skip
     form(
-        "index", _name, _source, f"sources price*; guard rate = {_guard}",
+        "index", _name, _source, f"sources price*; weights number* = none; guard rate = {_guard}",
         step("centre", "price", "median(sources)", middle, "sources"),
         step("held", "price*", "look up: each source within centre * (1 - guard) and centre * (1 + guard)", guarded, "sources guard"),
-        step("index", "price", "mean(held)", lambda held: sum(held) / len(held)),
+        step("index", "price", "look up: mean of held by weight, alike where no weights are given", _by_weight, "held weights"),
     )  # fmt: skip
 form(
     "index", "bybit", "Bybit: a source beyond the guard is left out and the rest re-weighted", "sources price*; weights number*; guard rate = 5 %",
     step("centre", "price", "median(sources)", middle, "sources"),
-    step("kept_weights", "rate*", "look up: weights of sources within the guard, rescaled to one", kept_weights, "sources weights guard"),
+    step("kept_weights", "rate*", "look up: weights of sources within the guard, rescaled to one", _kept, "sources weights guard"),
     step("index", "price", "look up: sum of sources times kept weights", weighted_mean, "sources kept_weights"),
 )  # fmt: skip
 form(
     "index", "hyperliquid", "Hyperliquid: weighted median of spot venues, weights 3, 2, 2, 1, 1, 1, 1, 1", "sources price*; weights number* = 3,2,2,1,1,1,1,1",
-    step("index", "price", "look up: the lowest source at which half of the weight is reached", lambda sources, weights: weighted_middle(sources, weights[: len(sources)]), "sources weights"),
+    step("index", "price", "look up: the lowest source at which half of the weight is reached", _by_half, "sources weights"),
 )  # fmt: skip
 form(
     "index", "several", "SRC-1, SRC-2: sources beyond the guard are held at it, or left out and the rest re-weighted", "sources price*; weights number*; guard rate = 0 %; dropped flag = no",
     step("centre", "price", "median(sources)", middle, "sources"),
     step("counted", "price*", "look up: each source as it counts beside the centre, -1 where it is left out", _counted, "sources centre guard dropped"),
-    step("index", "price", "look up: mean of what counts, by weight", lambda counted, weights: weighted_mean(tuple(p for p in counted if p > 0), tuple(w for p, w in zip(counted, weights) if p > 0)), "counted weights"),
+    step("index", "price", "look up: mean of what counts, by weight", _of_counted, "counted weights"),
     guard="perp.oracle.guard", dropped="perp.oracle.beyond",
 )  # fmt: skip
 form(
@@ -202,6 +250,10 @@ form(
     step("held", "price", "min(max(own_average, quoted * (1 - bound)), quoted * (1 + bound))", lambda own_average, quoted, bound: uncompiled(sources.bounded)(own_average, quoted, in_ppb(bound))),
     step("index", "price", "look up: held + exp(-elapsed / constant) * (quoted - held)", lambda quoted, held, elapsed, constant: uncompiled(oracle.faded)(float(quoted), float(held), float(elapsed), float(constant), 0), "quoted held elapsed constant"),
     constant="perp.oracle.fade", leverage_max="perp.margin.leverage_max",
+)  # fmt: skip
+form(
+    "index", "lighter-internal", "Lighter, pricing of real-world assets: the book's own price, an average of the impact price over 2 h (index) or 8 min (mark)", "own_average price; impact_mid price; elapsed hours; constant hours = 2h",
+    step("index", "price", "look up: impact_mid + exp(-elapsed / constant) * (own_average - impact_mid)", lambda own_average, impact_mid, elapsed, constant: uncompiled(oracle.faded)(float(own_average), float(impact_mid), float(elapsed), float(constant), 0), "own_average impact_mid elapsed constant"),
 )  # fmt: skip
 form(
     "index", "phemex", "Phemex: without the highest and the lowest source", "sources price*",
@@ -216,8 +268,8 @@ form(
 )  # fmt: skip
 form(
     "index", "kraken", "CF Benchmarks and ORC-1: mid of the token book's impact prices", "bids level*; asks level*; size size",
-    step("impact_bid", "price", "look up: average price at which the bids take the size", price_of_size, "bids size"),
-    step("impact_ask", "price", "look up: average price at which the asks give the size", price_of_size, "asks size"),
+    step("impact_bid", "price", "look up: average price at which the bids take the size", lambda bids, size: _needed(price_of_size(bids, size)), "bids size"),
+    step("impact_ask", "price", "look up: average price at which the asks give the size", lambda asks, size: _needed(price_of_size(asks, size)), "asks size"),
     step("index", "price", "(impact_bid + impact_ask) / 2", lambda impact_bid, impact_ask: (impact_bid + impact_ask) / 2),
 )  # fmt: skip
 form(
@@ -225,16 +277,23 @@ form(
     step("index", "price", "look up: future * exp(-carry * years)", lambda future, carry, years: uncompiled(carried_spot)(float(future), float(carry), float(years)), "future carry years"),
 )  # fmt: skip
 
+_WIDTHS = {
+    "1 / leverage_max": lambda leverage: 1 / leverage,
+    "1 / leverage_max - 0.005": lambda leverage: 1 / leverage - Fraction(5, 1000),
+    "share": lambda share: share,
+}
+"""How wide a band is on either side."""
 for _name, _source, _inputs, _share in (
     ("edgex", "edgeX, stock perps: 1 / largest leverage around the last close", "price price; leverage_max leverage", "1 / leverage_max"),
     ("trade-xyz", "trade.xyz, discovery bounds: 1 / largest leverage around the last external price (ORC-10)", "price price; leverage_max leverage", "1 / leverage_max"),
     ("lighter", "Lighter: mark within 1 / largest leverage of the price", "price price; leverage_max leverage", "1 / leverage_max"),
+    ("lighter-index", "Lighter: index within 1 / largest leverage less half a per cent of the price", "price price; leverage_max leverage", "1 / leverage_max - 0.005"),
     ("qfex", "QFEX: an index outside half to one and a half of the market's price is refused", "price price; share rate = 50 %", "share"),
     ("aster", "Aster: off-hours orders within 2 % of the mark", "price price; share rate = 2 %", "share"),
 ):  # fmt: skip
     form(
         "price-band", _name, _source, _inputs,
-        *([step("width", "rate", _share, lambda leverage_max: 1 / leverage_max)] if "leverage" in _share else [step("width", "rate", _share, lambda share: share)]),
+        step("width", "rate", _share, _WIDTHS[_share], "leverage_max" if "leverage" in _share else "share"),
         step("lower", "price", "price * (1 - width)", lambda price, width: price_band(price, width)[0]),
         step("upper", "price", "price * (1 + width)", lambda price, width: price_band(price, width)[1]),
         step("band", "price*", "look up: lower and upper", lambda lower, upper: (lower, upper)),

@@ -33,7 +33,7 @@ form(
     step("shown", "number", "raw * multiplier_after", shown_tokens, "raw multiplier_after"),
 )  # fmt: skip
 form(
-    "token", "fee", "Backed token contract: a fee a year, taken in periods of 24 h", "multiplier number = 1; fee_a_year rate; days number = 1",
+    "token", "fee", "Backed token contract: a fee a year, taken in periods of 24 h", "multiplier number = 1; fee_a_year rate; days whole = 1",
     step("fee_a_day", "rate", "look up: 1 - (1 - fee_a_year) ^ (1 / 365)", lambda fee_a_year: 1 - (1 - float(fee_a_year)) ** (1 / 365)),
     step("multiplier_after", "number", "look up: multiplier * (1 - fee_a_day) ^ days", lambda multiplier, fee_a_day, days: functools.reduce(lambda m, _: multiplier_after_period(m, float(fee_a_day)), range(int(days)), float(multiplier))),
 )  # fmt: skip

@@ -185,9 +185,13 @@ def hyperliquid_score(side: int, mark: float, entry: float, notional: float, wor
 
 @kernel
 def binance_score(profit: float, maintenance: float, worth: float) -> float:
-    """Profit over collateral x margin ratio. (Binance, leverage-weighted profit.)"""
-    own = max(worth, 1.0)
-    return profit / own * (maintenance / own)
+    """Profit over the wallet's balance x margin ratio, no score below zero; money in micro-dollars. (Binance FAQ, auto-deleveraging.)
+
+    The wallet's balance is equity without this position's profit, at least a dollar; no margin ratio where equity is gone.
+    """
+    if profit <= 0.0 or worth <= 0.0:
+        return 0.0
+    return profit / max(worth - profit, 1.0e6) * (maintenance / worth)
 
 
 @kernel

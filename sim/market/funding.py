@@ -16,8 +16,8 @@ FUND-10 By a knob a rate is paid in one sum when its interval ends, on index or 
         it was made in (BitMEX), or at once (Binance, Hyperliquid, dYdX v4).
 FUND-11 By a knob a rate at its cap shortens the next interval, to an hour (Bybit) or to half of it (OKX: 8, 4, 2, 1 hours); one
         below its cap brings the full interval back. Interest is of the interval's length.
-FUND-12 By a knob the premium is held within a band and an offset is added before the divisor: (spread of the averages + an offset
-        of the index) / 24 (Drift v2, whose offset is 1 / 5,000).
+FUND-12 By a knob an offset is added to the premium, and the sum is held within a band before the divisor: (spread of the averages +
+        an offset of the index) / 24 (Drift v2, whose offset is 1 / 5,000).
 FUND-13 By a knob a rate is made each minute of the premium of that minute and accrues from then on (Deribit: continuously, on a
         basis of 8 h); the interval only says what a rate is for.
 FUND-14 By a knob a person's own rule makes the rate: it is asked where an interval ends with enough samples. What it returns is
@@ -72,7 +72,7 @@ class FundingRules:
     sampling: A[int, Knob("once a minute", "choice", "", "", "what stands for a minute", basis="rule: Kraken funding, read 2026-04-29: 60 samples an hour; dYdX v4 takes the median of a minute's votes, Binance samples each 5 s", choices=("once a minute", "mean of the minute", "median of the minute", "each 5 s", "averages"))]  # fmt: skip
     weights: A[int, Knob("alike", "choice", "", "", "how much each premium of an interval counts: all alike, or the k-th k times", basis="rule: Kraken funding, read 2026-04-29: the middle ones alike; Bybit help, as of 2026: coefficients 1, 2, .. 480; Binance FAQ: the same each 5 s", choices=("alike", "rising"))]  # fmt: skip
     interest_ppb: A[int, Knob("0 %", "ppb", "-1 %", "1 %", "interest that the form `clamp` draws the premium to, or what the form `offset` adds to it, before the divisor", basis="rule: Kraken funding, read 2026-04-29, has none; 0.01 % per 8 h at Binance, BitMEX and Hyperliquid")]  # fmt: skip
-    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "band of the forms `clamp` and `dead band`, and the most that the form `offset` counts of a premium", basis="rule: Kraken funding, read 2026-04-29, has none; 0.05 % at Binance, BitMEX and Hyperliquid, 0.025 % at Deribit")]  # fmt: skip
+    band_ppb: A[int, Knob("0 %", "ppb", "0 %", "10 %", "band of the forms `clamp` and `dead band`, and the most that the form `offset` counts of premium and offset", basis="rule: Kraken funding, read 2026-04-29, has none; 0.05 % at Binance, BitMEX and Hyperliquid, 0.025 % at Deribit")]  # fmt: skip
     scale_ppb: A[int, Knob("100 %", "ppb", "0 %", "800 %", "what the rate is multiplied by before its cap", basis="rule: Kraken has none; one half at trade.xyz since 2025-12-19")]  # fmt: skip
     payment: A[int, Knob("accrued", "choice", "", "", "when a rate is paid: each second of the next interval, in one sum at the end of the next one or of its own, or from the minute it was made in", basis="rule: Kraken funding, read 2026-04-29: accrues continuously", choices=("accrued", "next end", "at once", "continuous"))]  # fmt: skip
     paid_on: A[int, Knob("index", "choice", "", "", "the price whose value a payment in one sum is a share of", basis="rule: Hyperliquid funding, 2026: size x oracle price x rate; BitMEX and Binance take the mark", choices=("index", "mark"))]  # fmt: skip
@@ -204,7 +204,7 @@ def rate_of(form: int, premium_ppb: int, interest_ppb: int, band_ppb: int, scale
     elif form == DEAD_BAND:
         drawn = beyond_band(premium_ppb, band_ppb)
     elif form == OFFSET:
-        drawn = held_within(premium_ppb, band_ppb) + interest_ppb
+        drawn = held_within(premium_ppb + interest_ppb, band_ppb)
     return clamped_rate(scaled(drawn, scale_ppb), divisor, cap_ppb)
 
 

@@ -371,7 +371,9 @@ def test_scores() -> None:
     assert deleverage.bitmex_score(-20.0, 100.0, 80.0, 16.0) == pytest.approx(-0.2 / 5)
     assert deleverage.hyperliquid_score(1, 120.0, 100.0, 120.0, 24.0) == pytest.approx(1.2 * 5)
     assert deleverage.hyperliquid_score(-1, 80.0, 100.0, 80.0, 16.0) == pytest.approx(1.25 * 5)
-    assert deleverage.binance_score(20.0, 3.0, 24.0) == pytest.approx(20 / 24 * 3 / 24)
+    assert deleverage.binance_score(20e6, 3e6, 24e6) == pytest.approx(20 / 4 * 3 / 24), (
+        "over the wallet: equity less this profit"
+    )
     assert deleverage.bybit_score(20.0, 24.0) == pytest.approx(20 / 24)
 
 

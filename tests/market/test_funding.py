@@ -375,10 +375,10 @@ def test_premiums_that_are_added_up_cannot_be_sorted(
     assert (wrong and wrong[0]) == column
 
 
-@pytest.mark.parametrize(("premium", "expected"), [(20_408_163, 858_673), (0, 8_333), (-5_000_000, -200_000), (-90_000_000, -1_254_208), (90_000_000, 1_270_875)])  # fmt: skip
+@pytest.mark.parametrize(("premium", "expected"), [(20_408_163, 858_673), (0, 8_333), (-5_000_000, -200_000), (-90_000_000, -1_262_541), (90_000_000, 1_262_541), (30_200_000, 1_262_541)])  # fmt: skip
 def test_an_offset_and_a_bound_of_the_spread(premium: int, expected: int) -> None:
     """FUND-12: Drift v2, (spread + oracle / 5,000) / 24: 1 / 49 of premium (V-F13: 50 against 49), nothing, and the offset's own
-    size; the spread counts up to 1 / 33 of the oracle (V-F15, tier B)."""
+    size; spread and offset together count up to 1 / 33 of the oracle (V-F15, tier B)."""
     assert funding.rate_of(funding.OFFSET, premium, 200_000, 30_301_000, PPB, 24, PPB) == expected
 
 
@@ -403,7 +403,7 @@ def test_a_rate_that_is_made_each_minute_and_accrues_from_then_on() -> None:
 def test_a_rate_that_jumps_within_the_hour_liquidates_in_time() -> None:
     """FUND-13, MARG-5: Ann has $52 under $1,000 of perps. The rate jumps from nothing to 30 % for 8 h at the next minute; she is
     in liquidation from the second on in which her equity is below maintenance, and that is not at the full hour."""
-    knobs = {**NO_FEES, **EIGHT_HOURS, **choice("form", "offset"), **choice("payment", "continuous"), **choice("premium", "impact prices"), (funding.funding_rules, "cap_ppb"): PPB}  # fmt: skip
+    knobs = {**NO_FEES, **EIGHT_HOURS, **choice("form", "offset"), **choice("payment", "continuous"), **choice("premium", "impact prices"), (funding.funding_rules, "cap_ppb"): PPB, (funding.funding_rules, "band_ppb"): PPB}  # fmt: skip
     sim = market(2, dollars=52, knobs=knobs)
     sim.endow(BOB, accounts.USD, 100_000 * DOLLAR)
     perp(sim, BOB, SELL, 10_000, 1_000)

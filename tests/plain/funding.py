@@ -26,7 +26,7 @@ def rate_by_form(form: str, average: int, *, interest: int, band: int, scale: Fr
         "premium": average,
         "clamp": average + clamp,
         "dead band": max(band, average) + min(-band, average),
-        "offset": max(-band, min(average, band)) + interest,
+        "offset": max(-band, min(average + interest, band)),
     }[form]
     return max(-cap, min(int(Fraction(int(drawn * scale), divisor)), cap))
 

@@ -385,7 +385,7 @@ def by_hand(answer: Answer) -> None:
     tools = {
         "min": min, "max": max, "abs": abs, "ceil": math.ceil, "sign": lambda x: 1 if x > 0 else -1,
         "up": lambda x: Fraction(math.ceil(x * 10**6), 10**6), "down": lambda x: Fraction(math.floor(x * 10**6), 10**6),
-        "ppb": lambda x: Fraction(int(x * 10**9), 10**9),
+        "ppb": lambda x: Fraction(int(x * 10**9), 10**9), "nano": lambda x: Fraction(int(x * 10**9), 10**9),
         "up10": lambda x: Fraction(math.ceil(x * 10**10), 10**10), "floor": math.floor,
         "truncated": lambda x: Fraction(int(x * 10**6), 10**6), "whole": int, "median": statistics.median, "mean": statistics.mean,
         "sorted": sorted, "len": len, "sum": sum,
@@ -462,7 +462,8 @@ def test_a_liquidation_price_is_where_equity_is_maintenance_margin(
             size=size,
             price=entry,
             equity=margin_,
-            leverage_max=1 / (2 * rate),
+            initial=2 * rate,
+            maintenance_share="50 %",
         ),
         ask("liquidation-price", "gate", side=side, entry=entry, leverage=leverage, maintenance=rate, taker=0),
     ]

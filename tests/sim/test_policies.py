@@ -80,7 +80,8 @@ def test_each_venue_ranks_by_its_own_score() -> None:
     assert venue_scores("bitmex", longs, 1).tolist() == pytest.approx([0.75, 1.1, 0])
     assert venue_scores("hyperliquid", longs, 1).tolist() == pytest.approx([1.5 * 1.5, 1.1 * 11, 20])
     assert venue_scores("bybit", longs, 1).tolist() == pytest.approx([0.5, 1, 0])
-    assert venue_scores("binance", longs, 1, maintenance=[5, 4, 3]).tolist() == pytest.approx([0.025, 0.4, 0])
+    # 50 / (100 - 50) x 5 / 100; a wallet of nothing counts as a dollar: 10 / 1 x 4 / 10.
+    assert venue_scores("binance", longs, 1, maintenance=[5, 4, 3]).tolist() == pytest.approx([0.05, 4, 0])
     shorts = Candidates.of([1], profit=[50], notional=[100], equity=[100])
     assert venue_scores("bitmex", shorts, -1).tolist() == pytest.approx([50 / 150])
     ranked = replace(longs, score=venue_scores("hyperliquid", longs, 1))
@@ -368,6 +369,58 @@ def test_a_loop_without_end_is_ended_and_waiting_for_a_processor_is_no_fault() -
     assert "policy endless" not in {thread.name for thread in threading.enumerate()}
     if hasattr(time, "pthread_getcpuclockid"):
         assert checked(slow, TWO, 20, seconds=0.1).tolist() == [5, 15]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rooms=st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    equity=st.lists(st.sampled_from([-1.0, 0.0, 1e-6, 0.5, 3.0, 1e6]), min_size=4, max_size=4),
+    caps=st.lists(st.sampled_from([0.0, 0.4, 1.0]), min_size=4, max_size=4),
+    budget=st.integers(0, 20),
+)
+def test_min_max_fair_is_fair_however_far_apart_equities_are(
+    rooms: list[int], equity: list[float], caps: list[float], budget: int
+) -> None:
+    """Against every allocation there is; who has no equity left gives only what the others cannot."""
+    crowd = Candidates.of(rooms, equity=equity[: len(rooms)], cap=caps[: len(rooms)])
+    most = np.floor(crowd.most + 1e-9)
+    alive = (crowd.equity > 0) & (crowd.room > 0)
+    taken = min_max_fair(crowd, budget)
+    first = min(budget, most[alive].sum())
+    assert taken.sum() == min(budget, most.sum()) and taken[alive].sum() == first
+    assert (taken >= 0).all() and (taken <= most).all() and (taken == np.round(taken)).all()
+    if first > 0:
+        scale = (crowd.room * crowd.equity)[alive]
+        every = np.array(np.meshgrid(*[np.arange(n + 1) for n in most[alive]])).reshape(int(alive.sum()), -1)
+        every = every[:, every.sum(axis=0) == first]
+        best = (every / scale[:, None]).max(axis=0).min()
+        assert (taken[alive] / scale).max() == pytest.approx(best, rel=1e-6)
+
+
+def test_min_max_fair_asks_the_poor_last_and_fails_nobody() -> None:
+    """One without equity, and equities twelve orders apart: an allocation all the same, which the market can take."""
+    assert checked(min_max_fair, Candidates.of([5, 5], equity=[0, 10]), 8, whole=True).tolist() == [3, 5]
+    assert min_max_fair(Candidates.of([3, 2], equity=[1e6, 1e-6]), 4).tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("name", [n for n in FAST if n not in ("queue", "unranked")])
+@given(crowd=crowds(2), share=st.floats(0, 1.2), order=st.randoms(use_true_random=False))
+def test_who_stands_where_changes_nothing(name: str, crowd: Candidates, share: float, order: Any) -> None:
+    """Permutation equivariance: candidates in another order give what they gave; of the queue that is true but for ties."""
+    places = list(range(len(crowd)))
+    order.shuffle(places)
+    columns = ("room", "profit", "equity", "notional", "gross", "score", "cap", "offset")
+    moved = Candidates(**{column: getattr(crowd, column)[places] for column in columns})
+    budget = share * float(crowd.most.sum())
+    found, again = POLICIES[name](crowd, budget), POLICIES[name](moved, budget)
+    assert again == pytest.approx(found[places], rel=1e-6, abs=1e-9 * float(crowd.room.sum()))
+
+
+def test_equal_scores_keep_their_order_and_others_do_not() -> None:
+    even = Candidates.of([4.0, 4.0, 4.0], score=[1, 1, 2], profit=[1, 1, 1])
+    assert queue(even, 6).tolist() == [2, 0, 4]
+    turned = Candidates.of([4.0, 4.0, 4.0], score=[2, 1, 1], profit=[1, 1, 1])
+    assert queue(turned, 6).tolist() == [4, 2, 0]
 
 
 def test_the_integer_programme_is_for_few() -> None:

@@ -166,7 +166,7 @@ class Market(RuleBasedStateMachine):
         lent=st.booleans(),
         stages=st.sampled_from([*LISTS, *2 * LISTS[1:3]]),
         form=st.integers(0, 1),
-        price=st.integers(0, 2),
+        price=st.integers(0, len(deleverage.PRICES) - 1),
         score=st.integers(0, 4),
         stories=st.lists(
             st.tuples(st.sampled_from(STORIES), tickers, sides, st.sampled_from([8, 14, 18])), min_size=4, max_size=4
@@ -191,6 +191,8 @@ class Market(RuleBasedStateMachine):
         self.sim.memory[waterfall.places][:] = stage_list(stages)
         rules = self.sim.memory[deleverage.adl_rules]
         rules["form"], rules["price"], rules["score"] = form, price, score
+        # The backstop of a venue that closes at the mark before takes solvent accounts.
+        self.sim.memory[backstop.backstop_rules]["takes"] = int(price == deleverage.PREVIOUS_MARK)
         for house, stage in CAPITAL.items():
             if stage in stages and stage != waterfall.VAULT:
                 self.sim.endow(house, accounts.USD, 60 * DOLLAR)
@@ -686,7 +688,7 @@ EXPECTED = {
     *(f"tokens traded by force: {cause}" for cause in conversion.CAUSES),
     *("well again", "bad debt", "a bucket in liquidation", "two tickers of one account in liquidation"),
     *("a provider took a position", "a provider took a covered position", "an offer withdrawn"),
-    *("cut by rank", "cut pro rata", "cut at bankruptcy", "cut at mark", "cut at oracle"),
+    *("cut by rank", "cut pro rata", "cut at bankruptcy", "cut at mark", "cut at oracle", "cut at previous mark"),
     *("several cut for one", "a halt", "a halt that ended", "a halt by news"),
     *("tokens borrowed", "dollars borrowed", "a loan given back", "a loan called", "a loan in liquidation"),
     *("margin moved into a bucket", "margin taken back from a bucket", "dollars spent on tokens"),

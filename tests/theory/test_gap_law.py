@@ -74,11 +74,11 @@ def draw_gaps(world: World, kind: int, first_us: int, space_us: int, into: Any) 
             into[row, ticker] = moved
 
 
-def market(names: tuple[str, ...], seed: int = 1) -> Memory:
+def market(names: tuple[str, ...], seed: int = 1, plans: int = 2) -> Memory:
     """A market with only what the law needs: rules at their defaults, and each name's exposure."""
     size = Size(
         tickers=len(names), accounts=8, groups=8, orders=1, stops=1, lane_rooms=(1,), phases=5, bank_days=1,
-        plans=2, earnings=0, replays=0, log_rows=64,
+        plans=plans, earnings=0, replays=0, log_rows=64,
     )  # fmt: skip
     memory = Memory(MARKET, row_counts(size))
     memory[clock.clock]["tickers"] = len(names)
@@ -218,6 +218,41 @@ def test_the_value_carries_the_clocks_r2_at_each_moment() -> None:
         found = r2(known, total)
         error = np.std([r2(known[pick], total[pick]) for pick in again])
         assert error < 0.08 and abs(found - share) < 4 * error, (CURVE[row], found, share, error)
+
+
+def test_a_given_return_is_approached_as_a_bridge_does() -> None:
+    """GAP-3, GAP-4. Brownian bridge to g on the clock: mean s g, variance s (1 - s) sd^2 (Karatzas and Shreve, 5.6.B).
+
+    The distance to the end has a mean square of (1 - s)^2 g^2 + s (1 - s) sd^2: half of sd at s = 1/2, whatever g is. 20 stocks that
+    move on their own x 24 week-ends, normal scales; 4 standard errors of n = 480.
+    """
+    names, given = NAMES[:20], np.log(0.92)
+    moments = [int((131 / 2 + h) * HOUR) for h, _ in CURVE]
+    found = []
+    for seed in range(24):
+        memory = market(names, seed, plans=len(names))
+        memory[gap.gap_rules]["weekend_dispersion"], memory[gap.gap_rules]["weekend_jump_chance_ppb"] = 0.0, 0
+        weekend_phases(memory)
+        memory[stock.stock_rules]["price_uusd"] = 100_000_000
+        memory[stock.stock_rules]["daily_volatility_ppb"] = 40_000_000
+        memory[stock.stocks]["key"] = [key_of(name) for name in names]
+        for ticker in range(len(names)):
+            memory[gap.stock_plans][ticker] = (ticker, START, START + 131 * HOUR // 2, given, 0.0)
+            stock.begin(memory.handle, ticker)
+        path = []
+        for moment in [0, *moments, 131 * HOUR // 2]:
+            clock.enter(memory.handle, START + moment)
+            stock.advance(memory.handle, START + moment)
+            path.append(memory[stock.stocks]["log_usd"] - np.log(100.0))
+        assert path[-1] == pytest.approx(given, abs=1e-12)
+        found.append(np.array(path[1:-1]))
+    moves = np.concatenate(found, axis=1)
+    sd = 0.04 * float(read(gap_columns()["weekend_scale"].default, "real"))
+    for row, moment in enumerate(moments):
+        share = gap.information(memory.handle, WEEKEND, 0, 4 * HOUR, 131 * HOUR // 2, moment)
+        expected, count = share * (1 - share) * sd**2, moves.shape[1]
+        assert abs(moves[row].mean() - share * given) < 4 * np.sqrt(expected / count), CURVE[row]
+        assert abs(moves[row].var() / expected - 1) < 4 * np.sqrt(2 / count), CURVE[row]
 
 
 def r2(forecast: np.ndarray[Any, Any], outcome: np.ndarray[Any, Any]) -> float:

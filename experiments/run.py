@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from offhours.experiments.metrics.gaps import Schedule
 from offhours.experiments.metrics.welfare import Ledger, endowed, ledger
 from offhours.experiments.positions import hand_in, name_accounts
 from offhours.experiments.scenario import Scenario
@@ -36,7 +37,7 @@ from offhours.experiments.tables import RECORDED, Instruments, exact, frame_of, 
 from offhours.experiments.tables import names as table_names
 from offhours.sim.compile import cache_root, source_digest
 from offhours.sim.hours import format_new_york
-from offhours.sim.market import clock, gap, liquidation, margin, matching, oracle, orders, waterfall
+from offhours.sim.market import book, clock, gap, liquidation, margin, matching, oracle, orders, waterfall
 from offhours.sim.market.world import RECORDED as LOGGED
 from offhours.sim.mistake import Mistake
 from offhours.sim.policies import PolicyError
@@ -341,8 +342,7 @@ class Measured:
     news: tuple[int, int] | None
     """From when to when the news comes: the window, or moves given in its place."""
     before_news: Ledger | None
-    tiers: Array
-    forms: Array
+    margins: Schedule
     no_maker_us: int
     """When first no maker was left, or 0."""
     conservation_error: int
@@ -432,8 +432,7 @@ def measure(
         window,
         news,
         before_news,
-        memory[margin.tiers].copy(),
-        scenario.rules[margin.margin_rules]["form"].copy(),
+        Schedule.of(memory[margin.tiers].copy(), scenario.rules[margin.margin_rules], scenario.rules[book.book_rules]),
         no_maker_us,
         simulation.conservation_error(),
         [f"{b.law} ({b.room}): {b.finding}" for b in simulation.audit()],

@@ -14,11 +14,12 @@ import numpy as np
 
 from offhours.experiments.frames import Array
 from offhours.experiments.metrics.cascades import of_hedges
+from offhours.experiments.metrics.gaps import Schedule
 from offhours.experiments.metrics.hedges import Hedge
 from offhours.experiments.story_text import clock_text, sentences
 from offhours.experiments.survival import Episode, Survival, episode, survival
 from offhours.experiments.watcher import NEAR_US, Giver, Seen, Watcher, spans
-from offhours.sim.market import accounts, clock, margin, matching
+from offhours.sim.market import accounts, book, clock, margin, matching
 from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
 
     acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     mine = cases[cases["account"] == account]
-    forms = run.scenario.rules[margin.margin_rules]["form"]
+    margins = Schedule.of(watcher.tiers, run.scenario.rules[margin.margin_rules], run.scenario.rules[book.book_rules])
     own_acts = acts[acts["account"] == account]
     survivals: list[Survival | None] = []
     episodes: list[Episode | None] = []
@@ -125,9 +126,7 @@ def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
         row = seen.at(before_us)
         held = episode(run, seen, account, int(case["ticker"]), before_us)
         episodes.append(held)
-        survivals.append(
-            survival(seen, watcher.tiers, forms, row, held.row if held is not None and held.seen else None)
-        )
+        survivals.append(survival(seen, margins, row, held.row if held is not None and held.seen else None))
     people = run.tables().get("accounts")
     group = "" if people is None else str(people["group"][people["account"] == account].iloc[0])
     ledger = ledger_of(seen, watcher.flows_uusd)

@@ -372,7 +372,7 @@ def _gap_alone(measured: Measured) -> dict[str, float] | None:
     if None in changes:
         return None
     returns = np.array(changes, dtype=float) / 100.0
-    return gaps.gap_alone(measured.before_news, returns, measured.tiers, measured.forms)
+    return gaps.gap_alone(measured.before_news, returns, measured.margins)
 
 
 def _before_us(measured: Measured) -> int:

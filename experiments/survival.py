@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offhours.experiments.frames import Array
-from offhours.experiments.metrics.gaps import maintenance_uusd
+from offhours.experiments.metrics.gaps import Schedule
 from offhours.experiments.watcher import Seen
-from offhours.sim.market import margin
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
@@ -45,7 +43,7 @@ class Episode:
     """The row of `Seen` at that instant."""
 
 
-def survival(seen: Seen, tiers: Array, forms: Array, from_row: int, opened_row: int | None) -> Survival:
+def survival(seen: Seen, margins: Schedule, from_row: int, opened_row: int | None) -> Survival:
     """Dollars (and the leverage at an opening) with which an account would never have been below maintenance from a row on.
 
     It keeps the positions of that row to the end, along the marks and funding as they were: nobody else would have done
@@ -57,9 +55,8 @@ def survival(seen: Seen, tiers: Array, forms: Array, from_row: int, opened_row: 
     equity = seen.equity_uusd[from_row] + moved - paid
     needed = np.zeros(len(equity))
     for ticker in np.flatnonzero(lots):
-        own = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
         size = np.abs(lots[ticker]) * seen.mark_ticks[from_row:, ticker] * float(seen.unit_uusd[ticker])
-        needed += maintenance_uusd(size, own, int(forms[ticker]))
+        needed += margins.maintenance_uusd(int(ticker), size, np.abs(lots[ticker]))
     place = int(np.argmax(needed - equity))
     more = max(0, ceil(float(needed[place] - equity[place])))
     leverage = None

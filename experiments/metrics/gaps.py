@@ -3,6 +3,7 @@ and how much was missing afterwards."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, log
 from typing import Any
 
@@ -169,29 +170,47 @@ def beyond(threshold: float, shape: float, scale: float, n: int, k: int, level: 
     return {"quantile": quantile, "expected_shortfall": mean}
 
 
-def maintenance_uusd(notional_uusd: Array, tiers: Array, form: int) -> Array:
-    """Maintenance margin of notionals under one ticker's tiers (floats: for what-if questions, not for state)."""
-    edges = tiers["from_uusd"].astype(float)
-    tier = np.maximum(0, np.searchsorted(edges, notional_uusd, side="right") - 1)
-    rate = tiers["maintenance_ppb"][tier] / 1e9
-    if form == margin.WHOLE:
+@dataclass(frozen=True)
+class Schedule:
+    """Maintenance margin of every ticker (floats: for what-if questions, not for state)."""
+
+    tiers: Array
+    """The market's tier rows with the margin below each."""
+    forms: Array
+    """Marginal, whole or size-linear, by ticker."""
+    slope_ppb_per_lot: Array
+    """What a lot adds to the rates, by ticker; it counts where the form is size-linear."""
+
+    @classmethod
+    def of(cls, tiers: Array, margin_rules: Array, book_rules: Array) -> Schedule:
+        """Tier rows as a market had them, with the rows of the rules that go with them."""
+        lot_shares = book_rules["lot_ushares"][::2] / 1e6
+        return cls(tiers, margin_rules["form"], margin_rules["slope_ppb"] * lot_shares)
+
+    def maintenance_uusd(self, ticker: int, notional_uusd: Array, lots: Array) -> Array:
+        """Maintenance margin of positions in a ticker: their value and their size, neither with a sign (MARG-2, MARG-7)."""
+        tiers = self.tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
+        edges = tiers["from_uusd"].astype(float)
+        tier = np.maximum(0, np.searchsorted(edges, notional_uusd, side="right") - 1)
+        rate = tiers["maintenance_ppb"][tier] / 1e9
+        if self.forms[ticker] == margin.MARGINAL:
+            return np.asarray(tiers["maintenance_below_uusd"][tier] + (notional_uusd - edges[tier]) * rate)
+        if self.forms[ticker] == margin.SIZE_LINEAR:
+            rate = np.minimum(1.0, rate + lots * float(self.slope_ppb_per_lot[ticker]) / 1e9)
         return np.asarray(notional_uusd * rate)
-    return np.asarray(tiers["maintenance_below_uusd"][tier] + (notional_uusd - edges[tier]) * rate)
 
 
-def gap_alone(at_close: Ledger, returns: Array, tiers: Array, forms: Array) -> dict[str, float]:
+def gap_alone(at_close: Ledger, returns: Array, schedule: Schedule) -> dict[str, float]:
     """Dollars of positions that the gap by itself would liquidate and bankrupt, without impact or early repricing.
 
     All marks move at once from where they stood at the close by the stocks' returns; house accounts are left out.
-    `tiers` are the market's tier rows with the margin below each, `forms` marginal or whole by ticker.
     """
     notional = at_close.notional_uusd().astype(float)
     moved = notional * (1.0 + returns)
     equity = at_close.equity_uusd() + (moved - notional).sum(axis=1)
     required = np.zeros(len(equity))
     for ticker in range(len(returns)):
-        own = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
-        required += maintenance_uusd(np.abs(moved[:, ticker]), own, int(forms[ticker]))
+        required += schedule.maintenance_uusd(ticker, np.abs(moved[:, ticker]), np.abs(at_close.lots[:, ticker]))
     gross = np.abs(notional).sum(axis=1)
     trader = (np.arange(len(gross)) >= accounts.HOUSES) & (gross > 0)
     return {

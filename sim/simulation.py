@@ -33,7 +33,6 @@ from offhours.sim.market import (
     gap,
     halts,
     insurance,
-    issuer,
     lending,
     margin,
     matching,
@@ -45,6 +44,7 @@ from offhours.sim.market import (
     step,
     stock,
     stops,
+    transit,
     triggers,
     waterfall,
 )
@@ -325,8 +325,7 @@ def _begin_rooms(simulation: Simulation) -> None:
     setup, memory, world = simulation.setup, simulation.memory, simulation.world
     orders.begin(world)
     stops.begin(world)
-    bank.begin(world)
-    issuer.begin(world)
+    transit.begin(world)
     first_row = 0
     for lane, (latency_us, room) in enumerate(setup.lanes):
         flight.begin(world, lane, latency_us, first_row, _ring(room))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from offhours.sim.declare import Memory
-from offhours.sim.market import accounts, book, clock, collateral, funding, issuer, oracle, positions
+from offhours.sim.market import accounts, book, clock, collateral, funding, oracle, positions, transit
 
 Array = np.ndarray[Any, Any]
 
@@ -64,13 +64,12 @@ def ledger(memory: Memory) -> Ledger:
         for asset, loan in zip((accounts.USD, *range(2, 2 + 2 * t, 2)), loans.T):
             balance[:, asset] -= loan
             balance[accounts.LENDER, asset] += loan.sum()
-    coming = memory[issuer.settlings]
-    for row in coming[1 : 1 + int(coming[0]["ushares"])]:
+    for row in transit.on_the_way(memory, transit.TOKENS):
         # What was handed in to be minted or redeemed is still his who handed it in.
         other = accounts.OUTSIDE if row["asset"] % 2 == 0 else accounts.CUSTODIAN
         handed_in = int(row["asset"]) ^ 1
-        balance[row["account"], handed_in] += row["ushares"]
-        balance[other, handed_in] -= row["ushares"]
+        balance[row["account"], handed_in] += row["amount"]
+        balance[other, handed_in] -= row["amount"]
     lots = memory[positions.positions]["size_lots"].reshape(a, t).copy()
     since = memory[funding.fundings]["paid_pusd"] - memory[funding.accruals]["from_pusd"].reshape(a, t)
     owed = -((-lots * since) // 10**6)

@@ -14,9 +14,9 @@ from offhours.sim.market.accounts import BROKER_USD, DEPOSIT, OUTSIDE, USD, avai
 from offhours.sim.market.clock import clock
 from offhours.sim.market.margin import note_change, withdrawable
 from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, NOT_ENOUGH_FUNDS, QUEUE_FULL, refuse
+from offhours.sim.market.transit import DOLLARS, NEVER, NOTHING, arrived, count, deliveries, drop, full, head, send
 
 WIRE_IN, STABLECOIN_IN, WIRE_OUT, TO_BROKER, TO_VENUE = 0, 1, 2, 3, 4
-NEVER = 1 << 62
 
 
 class BankRules:
@@ -34,24 +34,8 @@ class BankHours:
     close_us: A[int, Column("i8", "us", "end")]
 
 
-class Pending:
-    """Dollars on the way; row 0 holds their number in `amount` and the earliest arrival in `due_us`."""
-
-    due_us: A[int, Column("i8", "us", "when they arrive")]
-    account: A[int, Column("i8", "account", "who receives them")]
-    asset: A[int, Column("i8", "asset", "USD at the venue or at the broker")]
-    amount: A[int, Column("i8", "uusd", "how many")]
-
-
 bank_rules = table(BankRules)
 bank_hours = table(BankHours)
-pendings = table(Pending)
-
-
-@kernel
-def begin(world: World) -> None:
-    """Nothing is on the way."""
-    pendings(world)[0].due_us = NEVER
 
 
 @kernel
@@ -75,10 +59,9 @@ def arrival_us(world: World, route: int) -> int:
 @kernel
 def send_dollars(world: World, account: int, route: int, dollars: int) -> int:
     """Send dollars by a route. ACCEPTED or a refusal."""
-    count = pendings(world)[0].amount
     if dollars <= 0:
         return refuse(world, BAD_SIZE)
-    if count + 1 >= len(pendings(world)):
+    if full(world, DOLLARS):
         return refuse(world, QUEUE_FULL)
     if route == STABLECOIN_IN and bank_rules(world)[0].takes_stablecoin == 0:
         return refuse(world, NOT_ENOUGH_FUNDS)
@@ -93,15 +76,7 @@ def send_dollars(world: World, account: int, route: int, dollars: int) -> int:
         note_change(world, account)
     if route == WIRE_OUT:
         return ACCEPTED
-    row = count + 1
-    p = pendings(world)[row]
-    p.due_us = arrival_us(world, route)
-    p.account = account
-    p.asset = BROKER_USD if route == TO_BROKER else USD
-    p.amount = dollars
-    pendings(world)[0].amount = row
-    if p.due_us < pendings(world)[0].due_us:
-        pendings(world)[0].due_us = p.due_us
+    send(world, DOLLARS, arrival_us(world, route), account, BROKER_USD if route == TO_BROKER else USD, dollars)
     return ACCEPTED
 
 
@@ -109,33 +84,20 @@ def send_dollars(world: World, account: int, route: int, dollars: int) -> int:
 def on_the_way(world: World, account: int) -> int:
     """Dollars that an account will receive, at the venue or at the broker, micro-dollars (BANK-1)."""
     total = 0
-    for row in range(1, pendings(world)[0].amount + 1):
-        if pendings(world)[row].account == account:
-            total += pendings(world)[row].amount
+    first = head(world, DOLLARS) + 1
+    for row in range(first, first + count(world, DOLLARS)):
+        if deliveries(world)[row].account == account:
+            total += deliveries(world)[row].amount
     return total
 
 
 @kernel
 def deliver(world: World) -> None:
     """Credit what has arrived by now."""
-    now_us = clock(world)[0].now_us
-    if pendings(world)[0].due_us > now_us:
-        return
-    earliest = NEVER
-    row, count = 1, pendings(world)[0].amount
-    while row <= count:
-        p = pendings(world)[row]
-        if p.due_us <= now_us:
-            transfer(world, p.asset, OUTSIDE, p.account, p.amount, DEPOSIT)
-            note_change(world, p.account)
-            last = pendings(world)[count]
-            p.due_us = last.due_us
-            p.account = last.account
-            p.asset = last.asset
-            p.amount = last.amount
-            count -= 1
-        else:
-            earliest = min(earliest, p.due_us)
-            row += 1
-    pendings(world)[0].amount = count
-    pendings(world)[0].due_us = earliest
+    row = arrived(world, DOLLARS, 0)
+    while row != NOTHING:
+        d = deliveries(world)[row]
+        transfer(world, d.asset, OUTSIDE, d.account, d.amount, DEPOSIT)
+        note_change(world, d.account)
+        drop(world, DOLLARS, row)
+        row = arrived(world, DOLLARS, row)

@@ -39,8 +39,7 @@ from offhours.sim.market.matching import (
     refuse,
 )
 from offhours.sim.market.money import nearest, share_up
-
-NEVER = 1 << 62
+from offhours.sim.market.transit import NOTHING, TOKENS, arrived, deliveries, drop, full, send
 
 
 class IssuerRules:
@@ -59,24 +58,8 @@ class Issued:
     redeemed_ushares: A[int, Column("i8", "ushares", "redeemed so far")]
 
 
-class Settling:
-    """Tokens and shares on the way; row 0 holds their number in `ushares` and the earliest arrival in `due_us`."""
-
-    due_us: A[int, Column("i8", "us", "when they arrive")]
-    account: A[int, Column("i8", "account", "who receives them")]
-    asset: A[int, Column("i8", "asset", "what he receives: tokens of a mint, shares of a redemption")]
-    ushares: A[int, Column("i8", "ushares", "how many")]
-
-
 issuer_rules = table(IssuerRules)
 issued = table(Issued)
-settlings = table(Settling)
-
-
-@kernel
-def begin(world: World) -> None:
-    """Nothing is on the way."""
-    settlings(world)[0].due_us = NEVER
 
 
 @kernel
@@ -113,14 +96,7 @@ def _send(world: World, account: int, ticker: int, asset: int, ushares: int) -> 
     if delay_us == 0:
         _hand_out(world, account, asset, ushares)
         return
-    row = settlings(world)[0].ushares + 1
-    s = settlings(world)[row]
-    s.due_us = clock(world)[0].now_us + delay_us
-    s.account = account
-    s.asset = asset
-    s.ushares = ushares
-    settlings(world)[0].ushares = row
-    settlings(world)[0].due_us = min(settlings(world)[0].due_us, s.due_us)
+    send(world, TOKENS, clock(world)[0].now_us + delay_us, account, asset, ushares)
 
 
 @kernel
@@ -138,26 +114,12 @@ def _hand_out(world: World, account: int, asset: int, ushares: int) -> None:
 @kernel
 def deliver(world: World) -> None:
     """Hand out what has arrived by now (ISS-6)."""
-    now_us = clock(world)[0].now_us
-    if settlings(world)[0].due_us > now_us:
-        return
-    earliest = NEVER
-    row, count = 1, settlings(world)[0].ushares
-    while row <= count:
-        s = settlings(world)[row]
-        if s.due_us <= now_us:
-            _hand_out(world, s.account, s.asset, s.ushares)
-            last = settlings(world)[count]
-            s.due_us = last.due_us
-            s.account = last.account
-            s.asset = last.asset
-            s.ushares = last.ushares
-            count -= 1
-        else:
-            earliest = min(earliest, s.due_us)
-            row += 1
-    settlings(world)[0].ushares = count
-    settlings(world)[0].due_us = earliest
+    row = arrived(world, TOKENS, 0)
+    while row != NOTHING:
+        d = deliveries(world)[row]
+        _hand_out(world, d.account, d.asset, d.amount)
+        drop(world, TOKENS, row)
+        row = arrived(world, TOKENS, row)
 
 
 @kernel
@@ -171,7 +133,7 @@ def _admit(world: World, account: int, ticker: int, ushares: int, asset: int, pr
     fee = share_up(nearest(ushares * price_usd), rules.fee_ppb)
     if ushares > available(world, account, asset) or fee > available(world, account, BROKER_USD):
         return NOT_ENOUGH_FUNDS
-    if settlings(world)[0].ushares + 1 >= len(settlings(world)):
+    if full(world, TOKENS):
         return QUEUE_FULL
     transfer(world, BROKER_USD, account, ISSUER, fee, MINT)
     return ACCEPTED

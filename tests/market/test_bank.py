@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import accounts, bank, matching
+from offhours.sim.market import accounts, bank, clock, matching, transit
 from plain.market import (
     ANN,
     BOB,
@@ -87,9 +87,11 @@ def test_several_transfers_arrive_each_at_its_time() -> None:
     seen = []
     for seconds in (300, 300, 6_300):
         go(sim, seconds)
-        seen.append((usd(sim, ANN) // DOLLAR, usd(sim, BOB) // DOLLAR, int(sim.memory[bank.pendings]["amount"][0])))
+        seen.append(
+            (usd(sim, ANN) // DOLLAR, usd(sim, BOB) // DOLLAR, len(transit.on_the_way(sim.memory, transit.DOLLARS)))
+        )
     assert seen == [(0, 2, 2), (4, 2, 1), (5, 2, 0)]
-    assert sim.memory[bank.pendings]["due_us"][0] == bank.NEVER
+    assert sim.memory[transit.deliveries]["due_us"][0] == transit.NEVER
 
 
 @pytest.mark.parametrize("route", [bank.WIRE_OUT, bank.TO_BROKER])
@@ -123,6 +125,6 @@ def test_refusals() -> None:
     assert bank.send_dollars(sim.world, ANN, bank.WIRE_IN, 0) == matching.BAD_SIZE
     assert bank.send_dollars(sim.world, ANN, bank.WIRE_IN, -5) == matching.BAD_SIZE
     assert bank.send_dollars(sim.world, ANN, bank.TO_VENUE, 1) == matching.NOT_ENOUGH_FUNDS
-    room = len(sim.memory[bank.pendings]) - 1
+    room = int(sim.memory[clock.clock]["accounts"][0])
     codes = [bank.send_dollars(sim.world, ANN, bank.WIRE_IN, 1) for _ in range(room + 1)]
     assert codes == [matching.ACCEPTED] * room + [matching.QUEUE_FULL]

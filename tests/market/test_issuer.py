@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import accounts, clock, issuer, matching
+from offhours.sim.market import accounts, clock, issuer, matching, transit
 from plain.market import (
     ANN,
     BOB,
@@ -127,7 +127,7 @@ def test_what_takes_two_days_arrives_after_two_days() -> None:
             usd(sim, accounts.CUSTODIAN, STOCK) == -usd(sim, accounts.ISSUER, TOKEN) == (10 + minted - redeemed) * SHARE
         )
         assert sim.audit() == []
-    assert sim.memory[issuer.settlings][0]["due_us"] == issuer.NEVER
+    assert len(transit.on_the_way(sim.memory, transit.TOKENS)) == 0
 
 
 def test_each_delivery_has_its_own_time() -> None:
@@ -149,7 +149,7 @@ def test_more_than_can_be_on_the_way_is_refused() -> None:
     """ISS-6: the refusal has a code, costs no fee and moves nothing."""
     sim = slow()
     sim.endow(ANN, STOCK, 100 * SHARE)
-    room = len(sim.memory[issuer.settlings]) - 1
+    room = len(sim.memory[transit.deliveries]) - (int(sim.memory[clock.clock]["accounts"][0]) + 1) - 1
     for _ in range(room):
         assert issuer.mint(sim.world, ANN, 0, SHARE, 1.0) == matching.ACCEPTED
     before = usd(sim, ANN, accounts.BROKER_USD), usd(sim, ANN, STOCK)

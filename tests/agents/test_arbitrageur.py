@@ -11,21 +11,7 @@ from offhours.sim.market import accounts, book, liquidation, matching, orders
 from plain import peopled as p
 
 PRICE = 400.0
-MAKER = """
-[[group]]
-name = "maker"
-population = "maker"
-count = 1
-latency = "5 ms"
-mean_sleep = "2 s"
-disagreement = "0 bp"
-hedges = "no"
-level = "$50,000"
-inventory = "$50M"
-carry = "1 %"
-perp = "$1M"
-endowment = { usd = "$50M", tokens = "$20M" }
-"""
+MAKER = p.deep_maker('carry = "1 %"\nperp = "$1M"')
 """One whose perp is a percent above the token where he is a million short, and whose size is not the question."""
 TAKER = """
 [[group]]

@@ -13,20 +13,7 @@ from offhours.sim.market import accounts, liquidation, matching, providers, wate
 from plain import peopled as p
 
 PRICE = 400.0
-MAKER = """
-[[group]]
-name = "maker"
-population = "maker"
-count = 1
-latency = "5 ms"
-mean_sleep = "2 s"
-disagreement = "0 bp"
-hedges = "no"
-level = "$50,000"
-inventory = "$50M"
-perp = "$50M"
-endowment = { usd = "$50M", tokens = "$20M" }
-"""
+MAKER = p.deep_maker('perp = "$50M"')
 ONE = """
 [[group]]
 name = "liquidator"

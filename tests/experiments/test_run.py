@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +19,7 @@ from offhours.experiments.scenario import scenario
 from offhours.sim.market import clock
 from offhours.sim.mistake import Mistake
 from offhours.sim.tape import Tape
+from plain.fresh import printed
 
 from .tiny import FILE, tiny, tiny_run
 
@@ -121,8 +120,7 @@ def test_the_same_tape_again_and_in_a_second_process() -> None:
         "from offhours.experiments.run import run_one; from offhours.experiments.scenario import scenario; "
         f"print(run_one(scenario({str(FILE)!r}), 7).summary['tape_sha256'])"
     )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == tiny_run().summary["tape_sha256"]
+    assert printed(code) == tiny_run().summary["tape_sha256"]
     assert run_one(tiny(), 7).summary["tape_sha256"] == tiny_run().summary["tape_sha256"]
     assert run_one(tiny(), 8).summary["tape_sha256"] != tiny_run().summary["tape_sha256"]
 
@@ -311,12 +309,7 @@ def test_the_same_tape_uncompiled(tmp_path: Path) -> None:
         f"s = run_one(scenario({str(tmp_path / 'minutes.toml')!r}), 7, cached=False).summary; "
         "print(s['tape_sha256'], s['trades'])"
     )
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **switch}
-        ).stdout
-        for switch in ({}, {"OFFHOURS_COMPILE": "0"})
-    ]
+    found = printed(code), printed(code, OFFHOURS_COMPILE="0")
     assert found[0] == found[1] and int(found[0].split()[1]) > 10
 
 

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_s
 from offhours.sim.declare import A, Column, Knob
 from offhours.sim.market import halts, margin
 from offhours.sim.mistake import Mistake
+from plain.fresh import printed
 
 
 class Retail:
@@ -377,5 +376,4 @@ from offhours.experiments.scenario import read_scenario
 heavy = {"pandas", "mesa", "matplotlib", "pydantic", "pyarrow", "networkx", "exchange_calendars", "scipy.stats"}
 print(sorted(heavy & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"

@@ -51,6 +51,14 @@ def give(sim: Simulation, account: int, dollars: float, tokens: float) -> None:
     sim.endow(account, TOKEN, round(tokens * SHARE))
 
 
+def long_of_cat(sim: Simulation, lots: int, dollars: float = 0, tokens: float = 2) -> None:
+    """Ann, with what she is given, buys perps at $100 from Cat, who has dollars enough."""
+    give(sim, ANN, dollars, tokens)
+    give(sim, CAT, 100_000, 0)
+    perp(sim, ANN, BUY, 10_000, lots)
+    perp(sim, CAT, SELL, 10_000, lots)
+
+
 def test_tokens_count_at_the_index_less_the_haircut_up_to_the_cap() -> None:
     """COLL-1, MARG-1: 2 tokens at $100 less a tenth are $180; at $60 a share of $108; with a cap of $150 no more than that."""
     sim = pledged(dollars=100, shares_of_tokens=2)
@@ -118,10 +126,7 @@ def test_in_liquidation_positions_close_first_and_then_tokens_are_sold() -> None
     """CONV-2: the mark falls 8.3 %; Cat takes Ann's perp at the mark, then as many of her tokens as the loss of $166 costs at
     the band's edge; what the sale at $91.60 brings beyond that stays hers."""
     sim = pledged(3, knobs={(conversion.conversion_rules, "limit_uusd"): 10**15})
-    give(sim, ANN, 0, 200 / 90)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 2_000)
-    perp(sim, CAT, SELL, 10_000, 2_000)
+    long_of_cat(sim, 2_000, tokens=200 / 90)
     jump(sim, 91.7)
     token(sim, CAT, BUY, 9_160, 100_000)
     perp(sim, CAT, BUY, 9_170, 2_000)
@@ -143,10 +148,7 @@ def test_in_liquidation_positions_close_first_and_then_tokens_are_sold() -> None
 def test_bad_debt_is_what_remains_when_the_tokens_are_gone() -> None:
     """CONV-2, BACK-2: a gap of 50 %; the tokens bring $49 each, all of them, and the rest is the shortfall."""
     sim = pledged(3)
-    give(sim, ANN, 0, 2)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 2_000)
-    perp(sim, CAT, SELL, 10_000, 2_000)
+    long_of_cat(sim, 2_000)
     jump(sim, 50.0)
     token(sim, CAT, BUY, 4_900, 100_000)
     perp(sim, CAT, BUY, 5_000, 1_000)
@@ -163,10 +165,7 @@ def test_bad_debt_is_what_remains_when_the_tokens_are_gone() -> None:
 def test_a_debtor_sells_tokens_that_were_no_collateral_too() -> None:
     """CONV-2: with the default haircut tokens count nothing as margin, and are sold before anybody else pays."""
     sim = market(3, knobs=NO_FEES)
-    give(sim, ANN, 100, 1)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 2_000)
-    perp(sim, CAT, SELL, 10_000, 2_000)
+    long_of_cat(sim, 2_000, dollars=100, tokens=1)
     jump(sim, 93.0)
     token(sim, CAT, BUY, 9_300, 100_000)
     perp(sim, CAT, BUY, 9_300, 2_000)
@@ -180,10 +179,7 @@ def test_a_debtor_sells_tokens_that_were_no_collateral_too() -> None:
 def test_an_empty_token_book_is_waited_for() -> None:
     """CONV-2: nothing is booked as a shortfall while tokens are left; an hour later somebody bids."""
     sim = market(3, knobs=NO_FEES)
-    give(sim, ANN, 100, 1)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 2_000)
-    perp(sim, CAT, SELL, 10_000, 2_000)
+    long_of_cat(sim, 2_000, dollars=100, tokens=1)
     jump(sim, 93.0)
     perp(sim, CAT, BUY, 9_300, 2_000)
     go(sim, 3_600)
@@ -198,10 +194,7 @@ def test_dollars_owed_beyond_the_limit_sell_tokens_of_a_well_account() -> None:
     """CONV-1: Ann realises a loss of $30 on tokens worth $180 of margin. With a limit of $20 tokens for $30 are sold, at most 1 %
     below the index; the pool has half a percent of what they brought."""
     sim = pledged(3, knobs={(conversion.conversion_rules, "limit_uusd"): 20 * DOLLAR})
-    give(sim, ANN, 0, 2)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 1_000)
-    perp(sim, CAT, SELL, 10_000, 1_000)
+    long_of_cat(sim, 1_000)
     jump(sim, 97.0)
     token(sim, CAT, BUY, 9_690, 100_000)
     perp(sim, CAT, BUY, 9_700, 1_000)
@@ -228,10 +221,7 @@ def test_dollars_owed_beyond_the_limit_sell_tokens_of_a_well_account() -> None:
 def test_unrealised_losses_sell_nothing() -> None:
     """CONV-1: a long pays for its position with dollars it does not have; only what is realised is owed."""
     sim = pledged(3, knobs={(conversion.conversion_rules, "limit_uusd"): 1})
-    give(sim, ANN, 0, 2)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 1_000)
-    perp(sim, CAT, SELL, 10_000, 1_000)
+    long_of_cat(sim, 1_000)
     token(sim, CAT, BUY, 9_690, 100_000)
     jump(sim, 97.0)
     go(sim, 5)
@@ -268,10 +258,7 @@ def test_the_fall_of_the_index_by_sales_is_recorded() -> None:
 def test_a_sale_of_tokens_leaves_initial_margin_covered() -> None:
     """MATCH-4: Ann's 2 tokens carry all she may have; sold at $89 they would count for less than they do, at $90 for the same."""
     sim = pledged(3)
-    give(sim, ANN, 0, 2)
-    give(sim, CAT, 100_000, 0)
-    perp(sim, ANN, BUY, 10_000, 3_600)
-    perp(sim, CAT, SELL, 10_000, 3_600)
+    long_of_cat(sim, 3_600)
     assert token(sim, ANN, SELL, 8_900, 100) == matching.NOT_ENOUGH_MARGIN
     assert token(sim, ANN, SELL, 9_000, 20_000) == matching.ACCEPTED
 

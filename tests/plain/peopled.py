@@ -65,6 +65,24 @@ mean_sleep = "1h"
 """
 
 
+def deep_maker(knobs: str) -> str:
+    """One maker whose tokens and dollars never run out and who does not hedge, with more knobs as they are written in a file."""
+    return f"""
+[[group]]
+name = "maker"
+population = "maker"
+count = 1
+latency = "5 ms"
+mean_sleep = "2 s"
+disagreement = "0 bp"
+hedges = "no"
+level = "$50,000"
+inventory = "$50M"
+endowment = {{ usd = "$50M", tokens = "$20M" }}
+{knobs}
+"""
+
+
 def scenario(*parts: str, changes: Mapping[str, Any] | None = None) -> Scenario:
     """A scenario of one ticker from its parts: when, and which groups. No jump of its price halts it unless told otherwise."""
     return read_scenario(TOP + "\n".join(parts), changes={"stock.halt.band": "0 %", **(changes or {})})

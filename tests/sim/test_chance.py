@@ -4,15 +4,12 @@ Statistical tests have fixed seeds, so they pass or fail for good. Each is state
 several ask one thing, they share the remaining 0.1 % (Bonferroni).
 """
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from offhours.sim import chance
+from plain.fresh import printed
 
 CONFIDENCE = 0.999
 ALL_BITS = (1 << 64) - 1
@@ -240,17 +237,10 @@ for i in range(2000):
     digest.update(struct.pack("<3d", chance.uniform(*at), chance.exponential(*at), chance.normal(*at)))
 print(digest.hexdigest())
 """
-
-
-def bits(**switches: str) -> str:
-    """The digest of 2,000 draws of each kind in a fresh interpreter."""
-    run = subprocess.run(
-        [sys.executable, "-c", BITS], env={**os.environ, **switches}, capture_output=True, text=True, check=True
-    )
-    return run.stdout.strip()
+"""Prints the digest of 2,000 draws of each kind."""
 
 
 def test_the_bits_are_the_same_compiled_or_not_and_on_any_processor() -> None:
-    compiled = bits(OFFHOURS_COMPILE="1")
-    assert bits(OFFHOURS_COMPILE="0") == compiled
-    assert bits(OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="generic") == compiled
+    compiled = printed(BITS, OFFHOURS_COMPILE="1")
+    assert printed(BITS, OFFHOURS_COMPILE="0") == compiled
+    assert printed(BITS, OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="generic") == compiled

@@ -1,9 +1,7 @@
 """exp, log, power and the inverse normal against mpmath, at their edges, and bit for bit between processors."""
 
 import math
-import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -11,6 +9,7 @@ import mpmath  # type: ignore[import-untyped]
 import pytest
 
 from offhours.sim import curves
+from plain.fresh import printed
 
 mpmath.mp.prec = 160
 
@@ -173,18 +172,13 @@ for _ in range(2000):
     digest.update(struct.pack("<7d", *values, *tails))
 print(digest.hexdigest())
 """
-
-
-def bits(**switches: str) -> str:
-    """The digest of 2,000 points in a fresh interpreter."""
-    run = subprocess.run(
-        [sys.executable, "-c", BITS], env={**os.environ, **switches}, capture_output=True, text=True, check=True
-    )
-    return run.stdout.strip()
+"""Prints the digest of 2,000 points."""
 
 
 def test_the_bits_are_the_same_compiled_or_not_and_on_any_processor() -> None:
-    compiled = bits(OFFHOURS_COMPILE="1")
-    assert bits(OFFHOURS_COMPILE="0") == compiled
-    assert bits(OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="generic") == compiled
-    assert bits(OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+fma,+avx2,+bmi2") == compiled
+    compiled = printed(BITS, OFFHOURS_COMPILE="1")
+    assert printed(BITS, OFFHOURS_COMPILE="0") == compiled
+    assert printed(BITS, OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="generic") == compiled
+    assert (
+        printed(BITS, OFFHOURS_COMPILE="1", NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+fma,+avx2,+bmi2") == compiled
+    )

@@ -23,17 +23,16 @@ from plain import asked_run, forms_run
 from plain.peopled import MINUTE, TUESDAY, people, scenario
 from plain.peopled_run import GROUPS, run
 
-SCRIPT = Path(__file__).resolve().parent.parent / "plain" / "peopled_run.py"
+PLAIN = Path(__file__).resolve().parent.parent / "plain"
 LENGTH = 60
 
 
-def elsewhere(minutes: int, **environment: str) -> dict[str, Any]:
-    """The run in a process of its own."""
-    command = [sys.executable, str(SCRIPT), str(minutes)]
+def elsewhere(script: str, *words: object, **environment: str) -> Any:
+    """What a script of tests/plain prints in a process of its own."""
+    command = [sys.executable, str(PLAIN / script), *map(str, words)]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_something_happens_in_the_run(here: dict[str, Any]) -> None:
 @pytest.mark.skipif(not COMPILED, reason="this process runs uncompiled itself")
 def test_uncompiled_it_is_the_same(here: dict[str, Any]) -> None:
     """The kernels are plain Python that happens to compile: the same bits in every table and every record."""
-    found = elsewhere(LENGTH, OFFHOURS_COMPILE="0")
+    found = elsewhere("peopled_run.py", LENGTH, OFFHOURS_COMPILE="0")
     assert found["compiled"] is False
     assert same(found, here)
 
@@ -66,30 +65,20 @@ def test_uncompiled_it_is_the_same(here: dict[str, Any]) -> None:
 @pytest.mark.skipif(not COMPILED, reason="this process runs uncompiled itself")
 def test_every_form_of_a_rule_is_the_same_uncompiled() -> None:
     """Index, mark, funding and payment of all venues, halts and interest."""
-    command = [sys.executable, str(SCRIPT.with_name("forms_run.py"))]
-    done = subprocess.run(
-        command, env={**os.environ, "OFFHOURS_COMPILE": "0"}, capture_output=True, text=True, timeout=500
-    )
-    assert done.returncode == 0, done.stderr
     found = forms_run.run()
-    assert json.loads(done.stdout) == found and len(set(found)) == len(found)
+    assert elsewhere("forms_run.py", OFFHOURS_COMPILE="0") == found and len(set(found)) == len(found)
 
 
 @pytest.mark.skipif(not COMPILED, reason="this process runs uncompiled itself")
 def test_what_is_asked_of_python_is_the_same_uncompiled() -> None:
     """ADL-8, ADL-10: every policy of ours, candidates as they are shown and lots as they are taken."""
-    command = [sys.executable, str(SCRIPT.with_name("asked_run.py"))]
-    done = subprocess.run(
-        command, env={**os.environ, "OFFHOURS_COMPILE": "0"}, capture_output=True, text=True, timeout=500
-    )
-    assert done.returncode == 0, done.stderr
     found = asked_run.run()
-    assert json.loads(done.stdout) == found and len(set(found)) > len(found) // 2
+    assert elsewhere("asked_run.py", OFFHOURS_COMPILE="0") == found and len(set(found)) > len(found) // 2
 
 
 def test_in_a_second_process_it_is_the_same(here: dict[str, Any]) -> None:
     """Also where strings hash differently."""
-    assert same(elsewhere(LENGTH, PYTHONHASHSEED="12345"), here)
+    assert same(elsewhere("peopled_run.py", LENGTH, PYTHONHASHSEED="12345"), here)
 
 
 def test_in_a_thread_beside_another_it_is_the_same(here: dict[str, Any]) -> None:
@@ -228,9 +217,7 @@ def test_every_kernel_is_compiled_once(here: dict[str, Any]) -> None:
         "twice = [k.__name__ for k in KERNELS if len(k.overloads) > 1 or len(k.door.overloads) > 1];"
         "print(len(KERNELS), sum(len(k.door.overloads) for k in KERNELS), *twice)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", count, str(SCRIPT.parent.parent)], capture_output=True, text=True, timeout=500
-    )
+    done = subprocess.run([sys.executable, "-c", count, str(PLAIN.parent)], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     kernels, doors, *twice = done.stdout.split()
     assert twice == []
@@ -241,12 +228,12 @@ def test_every_kernel_is_compiled_once(here: dict[str, Any]) -> None:
 @pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
 def test_with_bounds_checks_on_it_is_the_same(here: dict[str, Any]) -> None:
     """No kernel reads or writes beside its table in an hour of this market; and beside a table the check does see it."""
-    assert same(elsewhere(LENGTH, NUMBA_BOUNDSCHECK="1"), here)
+    assert same(elsewhere("peopled_run.py", LENGTH, NUMBA_BOUNDSCHECK="1"), here)
     outside = (
         "import sys; sys.path.insert(0, sys.argv[1]); from plain.market import market; from offhours.sim.market import orders;"
         "sim = market(); orders.handle(sim.world, 512); print('inside'); orders.handle(sim.world, 513)"
     )
-    command = [sys.executable, "-c", outside, str(SCRIPT.parent.parent)]
+    command = [sys.executable, "-c", outside, str(PLAIN.parent)]
     done = subprocess.run(
         command, env={**os.environ, "NUMBA_BOUNDSCHECK": "1"}, capture_output=True, text=True, timeout=500
     )

@@ -227,7 +227,7 @@ def run_command(
     """Run a scenario, and write its folder: summary, tables, report, figures, provenance."""
     from offhours.experiments.run import run
     from offhours.experiments.scenario import scenario
-    from offhours.experiments.summary import lines
+    from offhours.experiments.summary_text import lines
 
     chosen, luck = scenario(name, _changes(changes), allow_policies=allow_policies), _seed(seed)
     for total in chosen.positions.totals() if chosen.positions is not None else ():

@@ -167,7 +167,8 @@ def _measured_by() -> str:
     """A digest of the sources that measure a run and sum it up."""
     whole = hashlib.sha256()
     here = importlib.resources.files("offhours.experiments")
-    files = [here.joinpath(f"{name}.py") for name in ("run", "summary", "tables", "positions")]
+    names = ("run", "summary", "cascade_summary", "summary_text", "targets", "tables", "positions")
+    files = [here.joinpath(f"{name}.py") for name in names]
     files += sorted((f for f in here.joinpath("metrics").iterdir() if f.name.endswith(".py")), key=lambda f: f.name)
     for file in files:
         whole.update(file.read_bytes())

@@ -20,7 +20,7 @@ from offhours.experiments.figures.beside import Paired, paired
 from offhours.experiments.figures.payments import house_names, who_paid_title
 from offhours.experiments.occasion import close_name, shock_of, sleep_of, soon_after
 from offhours.experiments.scenario import scenarios
-from offhours.experiments.summary import dollars
+from offhours.experiments.summary_text import dollars
 from offhours.experiments.words import counted, percent, share_of
 from offhours.sim.given import plain_text
 from offhours.sim.hours import format_new_york

@@ -550,7 +550,7 @@ class Run:
         return save(self, out, name, command, report)
 
     def _repr_html_(self) -> str:
-        from offhours.experiments.summary import lines
+        from offhours.experiments.summary_text import lines
 
         rows = "".join(f"<tr><th style='text-align:left'>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in lines(self.summary))  # fmt: skip
         place = f"<p><code>{html.escape(str(self.folder))}</code></p>" if self.folder else ""
@@ -665,7 +665,7 @@ def _run_controls(made: Run, progress: Progress | None, cached: bool, watch: Wat
 
 def _beside_calm(made: Run, calm: Measured) -> None:
     """Keep the prices of the same luck without liquidations as the table `calm`, and say what liquidations did beside it."""
-    from offhours.experiments.summary import beside_calm, calm_table
+    from offhours.experiments.cascade_summary import beside_calm, calm_table
 
     assert made._made is not None
     made._made["calm"] = calm_table(calm)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from offhours.experiments.cascade_summary import cascade_material
 from offhours.experiments.frames import Array
 from offhours.experiments.metrics.cascades import of_hedges
 from offhours.experiments.metrics.gaps import Schedule
@@ -112,8 +113,6 @@ def _watched(run: Run, account: int, progress: Progress | None, cached: bool) ->
 
 
 def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
-    from offhours.experiments.summary import cascade_material
-
     acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     mine = cases[cases["account"] == account]
     margins = Schedule.of(watcher.tiers, run.scenario.rules[margin.margin_rules], run.scenario.rules[book.book_rules])

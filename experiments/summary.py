@@ -5,35 +5,27 @@ Money is made of whole micro-dollars, so that what must sum does: shortfall = pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import offhours
 from offhours.experiments import targets
-from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
-from offhours.experiments.tables import LEVERAGES, PHASES
-from offhours.sim.hours import format_new_york, format_new_york_short, new_york_date, previous_regular_close
-from offhours.sim.market import accounts, clock, matching, waterfall
+from offhours.experiments.cascade_summary import cascade, cascade_material
+from offhours.experiments.metrics import basis, funding, gaps, regime, solvency, welfare
+from offhours.experiments.summary_text import finding
+from offhours.experiments.tables import LEVERAGES, PHASES, usd, utc
+from offhours.sim.given import plain_text
+from offhours.sim.hours import format_new_york, new_york_date, previous_regular_close
+from offhours.sim.market import accounts, book, clock, waterfall
 from offhours.sim.market import funding as funding_room
 
 if TYPE_CHECKING:
     from offhours.experiments.run import Measured
 
+
 FORMAT = 1
 """Grows when a key of the summary changes its meaning or goes."""
-
-
-def usd(uusd: int) -> float:
-    """Micro-dollars as dollars; printed, it shows exactly those six decimals (below a billion dollars)."""
-    return int(uusd) / 1e6
-
-
-def utc(instant_us: int) -> str:
-    """An instant as ISO 8601 text in UTC."""
-    text = str(np.datetime64(int(instant_us), "us"))
-    return text.removesuffix(".000000") + "Z"
 
 
 def summarise(measured: Measured) -> dict[str, Any]:
@@ -52,7 +44,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         measured.tables["bars"],
         measured.tables["trades"],
         headline,
-        scenario.rules[_book_rules()]["lot_ushares"][perp],
+        scenario.rules[book.book_rules]["lot_ushares"][perp],
         measured.after.unit_uusd,
     )
     outcome = _outcome(measured)
@@ -63,7 +55,7 @@ def summarise(measured: Measured) -> dict[str, Any]:
         "digest": scenario.digest,
         "seed": measured.seed,
         "version": offhours.__version__,
-        "changes": [[name, _text(value)] for name, value in scenario.changes],
+        "changes": [[name, plain_text(value)] for name, value in scenario.changes],
         "hypothetical": scenario.hypothetical or None,
         "outcome": outcome,
         "interrupted": measured.interrupted,
@@ -128,18 +120,6 @@ def _endowment_gains(measured: Measured) -> dict[str, int]:
     return welfare.by_name(found, [group.name for group in measured.scenario.groups])
 
 
-def _text(value: Any) -> str:
-    from offhours.sim.given import plain_text
-
-    return plain_text(value)
-
-
-def _book_rules() -> Any:
-    from offhours.sim.market import book
-
-    return book.book_rules
-
-
 def _outcome(measured: Measured) -> str:
     if measured.interrupted:
         return f"interrupted at {format_new_york(measured.after.time_us)}"
@@ -174,7 +154,7 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
         "minutes_apart": None if awake_us is None else gaps.minutes_apart(bars, number, awake_us, tick_usd),
         **gaps.mark_wrong(bars, number, tick_usd),
     }
-    lot_ushares = int(rules[_book_rules()]["lot_ushares"][2 * number])
+    lot_ushares = int(rules[book.book_rules]["lot_ushares"][2 * number])
     unit_uusd = int(measured.after.unit_uusd[number])
     last = int(bars["mark_ticks"][-1]) if len(bars) else 0
     return {
@@ -243,125 +223,6 @@ def _gap_risk(measured: Measured, shortfall_usd: float) -> dict[str, float | Non
     }
 
 
-class Material(NamedTuple):
-    """What a cascade is told from."""
-
-    acts: Any
-    """Forced trades and takeovers."""
-    cases: Any
-    cuts: Any
-    """What ADL closed; None where the venue has none."""
-    unit_uusd: Any
-    """Micro-dollars of a tick x lot, by ticker."""
-    repairs: Any
-    """Trades of orders that evened out a hedge whose other leg was taken."""
-
-
-def cascade_material(tables: Mapping[str, Any], rules: Any) -> Material:
-    """The material of a run's exact tables."""
-    books = rules[_book_rules()]
-    acts = cascades.acts_of(tables["liquidations"])
-    cases = cascades.cases_of(acts, tables.get("cases"), books["tick_uusd"][0::2] / 1e6)
-    unit_uusd = books["tick_uusd"] * books["lot_ushares"] // 10**6
-    trades = tables["trades"]
-    repairs = trades[trades["repair"] == matching.TAKEN_LEG]
-    repairs_uusd = repairs["price_ticks"] * repairs["size_lots"] * unit_uusd[repairs["book"]]
-    who = np.where(repairs["aggressor"] > 0, repairs["buyer"], repairs["seller"])
-    cuts = tables["deleverages"] if waterfall.DELEVERAGED in rules[waterfall.places]["stage"] else None
-    return Material(acts, cases, cuts, unit_uusd[0::2], (who, repairs_uusd) if len(trades) else None)
-
-
-WAVES_TOLD = 12
-
-
-def cascade(material: Material, tickers: int, calm: Mapping[int, cascades.Path] | None = None) -> dict[str, Any]:
-    """How liquidations spread; `calm` holds the paths of the same luck without liquidations, where that was run."""
-    acts, cases, cuts, unit_uusd, repairs = material
-    waves = cascades.waves_table(acts, cases, cuts)
-    largest = sorted(
-        sorted(waves, key=lambda wave: -wave["liquidated_usd"])[:WAVES_TOLD], key=lambda wave: wave["first_us"]
-    )
-    spread = cascades.contagion(cases, acts, tickers)
-    after = None if cuts is None else cascades.first_after_s(acts, cuts)
-    forced_uusd = int(np.abs(acts["value_uusd"]).sum())
-    repaired_uusd = None if repairs is None else int(repairs[1].sum())
-    share = None if repaired_uusd is None or not forced_uusd else repaired_uusd / (repaired_uusd + forced_uusd)
-    lost_legs = set() if repairs is None else {int(account) for account in repairs[0]}
-    if cuts is not None:
-        lost_legs |= {int(account) for account in cuts["account"][cascades.of_hedges(cuts)]}
-    return {
-        "waves": len(waves),
-        "largest_waves": [{"first_utc": utc(wave.pop("first_us")), **wave} for wave in largest],
-        "branching": cascades.branching(cascades.force(cases, acts, calm), share),
-        "contagion_usd": spread.tolist(),
-        "contagion_share": cascades.spread_share(spread),
-        "hedges_broken": len(lost_legs),
-        "repaired_usd": None if repaired_uusd is None else usd(repaired_uusd),
-        "first_adl_after_s": None if after is None else after[0],
-        "first_adl_after_burst_s": None if after is None else after[2],
-        "forced_trades_before_adl": None if after is None else after[1],
-        "deleveraging": None if cuts is None else cascades.deleveraging(acts, cuts, unit_uusd),
-    }
-
-
-def calm_table(calm: Measured) -> dict[str, Any]:
-    """Prices of a market in which nobody was liquidated, as the table of that name."""
-    bars = calm.tables["bars"]
-    tick_uusd = calm.after.tick_uusd[bars["ticker"]]
-    mark_usd, perp_usd = bars["mark_ticks"] * tick_uusd / 1e6, basis.mid_usd(bars, "perp", tick_uusd / 1e6)
-    return {
-        "time_utc": bars["time_us"].astype("datetime64[us]"),
-        "ticker": np.array(calm.scenario.tickers, dtype=object)[bars["ticker"]],
-        "mark_usd": mark_usd,
-        "index_usd": bars["index_usd"],
-        "perp_usd": np.where(np.isfinite(perp_usd), perp_usd, mark_usd),
-    }
-
-
-def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Measured) -> dict[str, Any]:
-    """What a summary says anew when the same luck was run without liquidations: the cascade, and news beside dominoes."""
-    scenario, bars = calm.scenario, calm.tables["bars"]
-    tick_usd = calm.after.tick_uusd / 1e6
-    paths = {}
-    for number in range(len(scenario.tickers)):
-        own = bars[bars["ticker"] == number]
-        paths[number] = cascades.Path(own["time_us"], own["mark_ticks"] * tick_usd[number], own["index_usd"])
-    found = {"cascade": cascade(cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
-    headline = scenario.tickers.index(scenario.headline)
-    own = tables["bars"][tables["bars"]["ticker"] == headline]
-    begins = _news(summary["first_price"], scenario, own, float(tick_usd[headline]))
-    if begins is None:
-        return found
-    at_us, base_usd, told = begins
-    both, mine, theirs = np.intersect1d(own["time_us"], paths[headline].time_us, return_indices=True)
-    moved = 100 * (own["mark_ticks"][mine] * tick_usd[headline] / base_usd - 1)
-    calmly = 100 * (paths[headline].mark_usd[theirs] / base_usd - 1)
-    apart = cascades.dominoes(both - at_us, moved, calmly)
-    return found | {
-        "dominoes": None if apart is None else told | {"from_utc": utc(at_us), "base_usd": base_usd} | apart
-    }
-
-
-def _news(first: Mapping[str, Any] | None, scenario: Any, bars: Any, tick_usd: float) -> tuple[int, float, dict[str, Any]] | None:  # fmt: skip
-    """When the news comes, the price it is told from, and the words for both: a first price, or a move given in hours.
-
-    A given move of the headline is the news where no gap of it is given, too.
-    """
-    gap_given = any(given.ticker == scenario.headline for given in scenario.gaps)
-    moves = [] if gap_given else [move.from_us for move in scenario.moves if move.ticker == scenario.headline]
-    before = bars[bars["time_us"] <= min(moves)] if moves else bars[:0]
-    if len(before):
-        return (
-            min(moves),
-            float(before["mark_ticks"][-1] * tick_usd),
-            {"news": "the given move", "base": "the mark before"},
-        )
-    if first is None or first["close_usd"] is None:
-        return None
-    at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
-    return at_us, first["close_usd"], {"news": "the first stock price", "base": first["from"]}
-
-
 def _gap_alone(measured: Measured) -> dict[str, float] | None:
     """The news without impact and early repricing: a gap, or a given move; None where the run saw no whole one."""
     if measured.news is None or measured.before_news is None:
@@ -392,9 +253,6 @@ def _after_first_price(measured: Measured, headline: int) -> float | None:
     if first is None:
         return None
     return solvency.share_after(measured.tables["liquidations"], int(first["time_us"]), 90 * clock.SECOND_US)
-
-
-# Tables made at the end ----------------------------------------------------------------------------------------------
 
 
 def groups_table(measured: Measured) -> dict[str, list[Any]]:
@@ -430,84 +288,3 @@ def accounts_table(measured: Measured) -> dict[str, Any]:
         "notional_usd": np.abs(after.notional_uusd()).sum(axis=1) / 1e6,
         "liquidations": np.bincount(acts, minlength=len(after.group)),
     }
-
-
-# In words ------------------------------------------------------------------------------------------------------------
-
-
-def dollars(value: float) -> str:
-    """Dollars for reading: "$1,234", "$3.2M"."""
-    sign, size = ("-" if value < 0 else ""), abs(value)
-    if size >= 1e6:
-        return f"{sign}${size / 1e6:,.2f}M"
-    return f"{sign}${size:,.0f}" if size >= 100 or size == 0 else f"{sign}${size:,.2f}"
-
-
-def accounts_counted(count: int) -> str:
-    """ "1 account", "537 accounts"."""
-    return f"{count:,} account{'' if count == 1 else 's'}"
-
-
-def _pct(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f} %"
-
-
-def finding(summary: Mapping[str, Any]) -> str:
-    """The run in a line: gap, liquidations, who paid."""
-    parts = []
-    if summary["gap"]["stock_pct"] is not None:
-        parts.append(f"gap {_pct(summary['gap']['stock_pct'])}")
-    own = summary["liquidations"]
-    parts.append(f"{accounts_counted(own['accounts'])} liquidated, {dollars(own['notional_usd'])}")
-    parts.append(f"bad debt {dollars(summary['bad_debt_usd'])}")
-    return "; ".join(parts)
-
-
-def lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The summary for reading: label and text."""
-    ticker, own = summary["headline"], summary["liquidations"]
-    rates, first = summary["funding"], summary["first_price"]
-    found = []
-    if summary["hypothetical"]:
-        found.append(("note", str(summary["hypothetical"])))
-    if summary["outcome"] != "complete":
-        found.append(("outcome", str(summary["outcome"])))
-    found.append(("counted", f"{summary['events']:,} events, {summary['messages']:,} messages, {summary['trades']:,} trades in {summary['wall_s']:.1f} s"))  # fmt: skip
-    if summary["gap"]["stock_pct"] is not None:
-        knew = _pct(summary["gap"]["perp_open_gap_pct"])
-        found.append(
-            (f"{ticker}, close to open", f"stock {_pct(summary['gap']['stock_pct'])}, perp at the bell {knew}")
-        )
-    if first is not None:
-        at_us = int(np.datetime64(first["time_utc"].removesuffix("Z"), "us").astype(np.int64))
-        found.append(("first price", f"{_pct(first['pct'])} from {first['from']} at {format_new_york_short(at_us)} New York, after {first['hours_without']:.0f} h without one"))  # fmt: skip
-    if rates["mean_bp"] is not None:
-        found.append(("funding", f"mean {rates['mean_bp']:+.3f} bp an hour ({rates['annual_pct']:+.1f} % a year), at the cap {100 * rates['share_at_cap']:.0f} % of the time"))  # fmt: skip
-    stages = ", ".join(f"{name} {dollars(of['notional_usd'])}" for name, of in own["by_stage"].items() if of["count"])
-    found.append(("liquidated", f"{accounts_counted(own['accounts'])}, {dollars(own['notional_usd'])}" + (f" ({stages})" if stages else "")))  # fmt: skip
-    branching = summary["cascade"]["branching"]
-    if branching["cases"]:
-        most = "" if branching["beside_calm"] else "at most "
-        found.append(("spread", f"{branching['cases']:,} cases in {summary['cascade']['waves']:,} waves, others forced {most}{100 * branching['ratio']:.1f} % of them"))  # fmt: skip
-    if summary["dominoes"] is not None:
-        from offhours.experiments.figures.cascades import dominoes_title
-
-        found.append(("news and dominoes", dominoes_title(summary["dominoes"])))
-    if summary["gap_alone"] is not None:
-        alone = summary["gap_alone"]
-        found.append(("the gap alone would", f"liquidate {dollars(alone['liquidated_usd'])} and bankrupt {dollars(alone['bankrupt_usd'])}"))  # fmt: skip
-    paid = "".join(
-        f"{name} paid {dollars(value)}, " for name, value in summary["paid_by_usd"].items() if value is not None
-    )
-    missing = f": {paid}nobody paid {dollars(summary['bad_debt_usd'])}" if summary["shortfall_usd"] else ""
-    found.append(("shortfall", f"{dollars(summary['shortfall_usd'])}{missing}"))
-    for of in summary["targets"]:
-        wanted = targets.Target(of["metric"], of["low"], of["high"], of["source"])
-        own_value = "none" if of["median"] is None else targets.shown(of["metric"], of["median"])
-        found.append(("target", f"{wanted.label}: {own_value}, {'hit' if of['hit'] else 'MISS'} ({wanted.wanted})"))
-    ranked = sorted(summary["pnl_usd"].items(), key=lambda item: item[1])
-    spoken = {"broker": "stock market (broker)"}
-    found.append(("gained or lost", ", ".join(f"{spoken.get(name, name)} {dollars(value)}" for name, value in ranked if abs(value) >= 0.005)))  # fmt: skip
-    if summary["audit"] or summary["conservation_error"]:
-        found.append(("BROKEN LAWS", "; ".join(summary["audit"]) or f"{summary['conservation_error']} micro-units"))
-    return found

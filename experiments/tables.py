@@ -522,3 +522,14 @@ def tables_md(present: Sequence[str] | None = None) -> str:
         lines += ["", f"## {table}", "", SENTENCES[table], "", "| column | unit | meaning |", "|---|---|---|"]
         lines += [f"| `{name}` | {unit} | {meaning} |" for name, unit, meaning in schema(table)]
     return "\n".join(lines) + "\n"
+
+
+def usd(uusd: int) -> float:
+    """Micro-dollars as dollars; printed, it shows exactly those six decimals (below a billion dollars)."""
+    return int(uusd) / 1e6
+
+
+def utc(instant_us: int) -> str:
+    """An instant as ISO 8601 text in UTC."""
+    text = str(np.datetime64(int(instant_us), "us"))
+    return text.removesuffix(".000000") + "Z"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offhours.experiments.cascade_summary import cascade_material
 from offhours.experiments.figures.axes import (
     BLACK,
     BLUE,
@@ -119,8 +120,6 @@ PUSHED, MOSTLY = 0.05, 0.5
 
 def cascade(run: Run, ax: Axes | None = None) -> Axes:
     """Who was forced by whose price impact, by the second: the cases that others forced most, and those who pushed them."""
-    from offhours.experiments.summary import cascade_material
-
     acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     forcing = cascades.force(cases, acts, calm_paths(run))
     wave = _widest(cases, forcing)

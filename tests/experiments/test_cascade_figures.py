@@ -14,11 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from offhours.experiments import cascade_report
+from offhours.experiments.cascade_summary import _news, cascade, cascade_material
 from offhours.experiments.figures import FIGURES, available, render
 from offhours.experiments.figures import cascades as cascade_figures
 from offhours.experiments.figures.cascades import CASCADES
 from offhours.experiments.metrics import cascades
-from offhours.experiments.summary import _news, cascade, cascade_material
 from offhours.experiments.tables import RECORDED, Instruments, shown
 from offhours.sim.declare import spec_of
 from offhours.sim.hours import MINUTE_US, SECOND_US, parse_new_york

@@ -15,7 +15,7 @@ from offhours.experiments.figures import FIGURES, available
 from offhours.experiments.occasion import sleep_of
 from offhours.experiments.report import page, write_report
 from offhours.experiments.run import Run, headline_numbers, run_one
-from offhours.experiments.summary import dollars
+from offhours.experiments.summary_text import dollars
 from offhours.experiments.words import percent
 
 from .tiny import tiny, tiny_run

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from offhours.experiments.metrics import basis, cascades
+from offhours.experiments.moves import Move
 from offhours.experiments.tables import usd, utc
 from offhours.sim.market import book, matching, waterfall
 
@@ -101,7 +102,7 @@ def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Mea
     found = {"cascade": cascade(cascade_material(tables, scenario.rules), len(scenario.tickers), paths)}
     headline = scenario.tickers.index(scenario.headline)
     own = tables["bars"][tables["bars"]["ticker"] == headline]
-    begins = _news(summary["first_price"], scenario, own, float(tick_usd[headline]))
+    begins = _news(summary["first_price"], scenario.news_moves, own, float(tick_usd[headline]))
     if begins is None:
         return found
     at_us, base_usd, told = begins
@@ -114,17 +115,13 @@ def beside_calm(summary: Mapping[str, Any], tables: Mapping[str, Any], calm: Mea
     }
 
 
-def _news(first: Mapping[str, Any] | None, scenario: Any, bars: Any, tick_usd: float) -> tuple[int, float, dict[str, Any]] | None:  # fmt: skip
-    """When the news comes, the price it is told from, and the words for both: a first price, or a move given in hours.
-
-    A given move of the headline is the news where no gap of it is given, too.
-    """
-    gap_given = any(given.ticker == scenario.headline for given in scenario.gaps)
-    moves = [] if gap_given else [move.from_us for move in scenario.moves if move.ticker == scenario.headline]
-    before = bars[bars["time_us"] <= min(moves)] if moves else bars[:0]
+def _news(first: Mapping[str, Any] | None, moves: Sequence[Move], bars: Any, tick_usd: float) -> tuple[int, float, dict[str, Any]] | None:  # fmt: skip
+    """When the news comes, the price it is told from, and the words for both: a first price, or a move given in hours."""
+    at_us = min((move.from_us for move in moves), default=0)
+    before = bars[bars["time_us"] <= at_us]
     if len(before):
         return (
-            min(moves),
+            at_us,
             float(before["mark_ticks"][-1] * tick_usd),
             {"news": "the given move", "base": "the mark before"},
         )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offhours.experiments.intervals import CONFIDENCE, interval_of_mean
 from offhours.experiments.scenario import Scenario
 from offhours.sim import units
 from offhours.sim.mistake import Mistake
@@ -19,7 +19,6 @@ from offhours.sim.mistake import Mistake
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
 
-CONFIDENCE = 0.95
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("funding.mean_bp", "bp/h", "funding, mean"),
@@ -124,13 +123,7 @@ def paired(label: str, unit: str, pairs: Sequence[tuple[float, float]]) -> Diffe
     n = len(pairs)
     differences = [b - a for a, b in pairs]
     mean = sum(differences) / n
-    low = high = None
-    if n > 1:
-        from scipy.special import stdtrit
-
-        spread = sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
-        half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * spread / sqrt(n)
-        low, high = mean - half, mean + half
+    low, high = interval_of_mean(differences) or (None, None)
     return Difference(label, unit, sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n, mean, low, high, n)
 
 

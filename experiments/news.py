@@ -22,9 +22,7 @@ GROUPS_TOLD = 3
 
 def given_move(run: Run) -> Move | None:
     """The headline's first given move in hours; None where there is none, or where a gap of it is the news."""
-    own = [move for move in run.scenario.moves if move.ticker == run.scenario.headline]
-    gap = any(gap.ticker == run.scenario.headline for gap in run.scenario.gaps)
-    return None if gap or not own else min(own, key=lambda move: move.from_us)
+    return min(run.scenario.news_moves, key=lambda move: move.from_us, default=None)
 
 
 def _until(run: Run) -> int:

@@ -99,9 +99,8 @@ class Shock:
 
 def shock_of(run: Run) -> Shock | None:
     """The given move that a run is about; None where it is about a closed window."""
-    scenario = run.scenario
-    own = [move for move in scenario.moves if move.ticker == scenario.headline]
-    if not own or any(given.ticker == scenario.headline for given in scenario.gaps):
+    own = run.scenario.news_moves
+    if not own:
         return None
     change = float(np.prod([1 + move.change_ppb / 1e9 for move in own])) - 1
     return Shock(min(move.from_us for move in own), max(move.to_us for move in own), 100 * change)

@@ -361,8 +361,8 @@ def window_of(scenario: Scenario) -> tuple[int, int] | None:
 
 def news_of(scenario: Scenario) -> tuple[int, int] | None:
     """From when to when the news comes that a run is about: moves given to the headline where no gap of it is given, else its closed window."""
-    moves = [move for move in scenario.moves if move.ticker == scenario.headline and move.from_us >= scenario.measure_from_us]  # fmt: skip
-    if moves and not any(given.ticker == scenario.headline for given in scenario.gaps):
+    moves = [move for move in scenario.news_moves if move.from_us >= scenario.measure_from_us]
+    if moves:
         return min(move.from_us for move in moves), max(move.to_us for move in moves)
     return window_of(scenario)
 

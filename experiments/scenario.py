@@ -203,6 +203,13 @@ class Scenario:
                 return f"hypothetical: the rulebook of {book.title} is of {book.effective}, the scenario of {day}"
         return ""
 
+    @property
+    def news_moves(self) -> tuple[Move, ...]:
+        """The headline's given moves where it has no given gap: then they are the news that a run is about, and else a gap is."""
+        if any(gap.ticker == self.headline for gap in self.gaps):
+            return ()
+        return tuple(move for move in self.moves if move.ticker == self.headline)
+
     def hours(self) -> np.ndarray[Any, Any]:
         """The phases of the week from start to end, as rows of the clock's table."""
         try:

@@ -13,10 +13,11 @@ import offhours
 from offhours.experiments import targets
 from offhours.experiments.cascade_summary import cascade, cascade_material
 from offhours.experiments.metrics import basis, funding, gaps, regime, solvency, welfare
+from offhours.experiments.occasion import SOON_US, close_name
 from offhours.experiments.summary_text import finding
 from offhours.experiments.tables import LEVERAGES, PHASES, usd, utc
 from offhours.sim.given import plain_text
-from offhours.sim.hours import format_new_york, new_york_date, previous_regular_close
+from offhours.sim.hours import format_new_york, previous_regular_close
 from offhours.sim.market import accounts, book, clock, waterfall
 from offhours.sim.market import funding as funding_room
 
@@ -171,9 +172,6 @@ def _of_ticker(measured: Measured, number: int) -> dict[str, Any]:
     }
 
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
 def _first_price(bars: Any, number: int, first: Any) -> dict[str, Any]:
     """The first price after a time without one, told from the regular close before it, by name."""
     close_us = previous_regular_close(int(first["since_us"]))
@@ -182,7 +180,7 @@ def _first_price(bars: Any, number: int, first: Any) -> dict[str, Any]:
         "time_utc": utc(int(first["time_us"])),
         "price_usd": price_usd,
         "pct": None if close_usd is None else gaps.percent(close_usd, price_usd),
-        "from": f"{_WEEKDAYS[new_york_date(close_us).weekday()]}'s close",
+        "from": close_name(close_us),
         "close_usd": close_usd,
         "hours_without": (int(first["time_us"]) - int(first["since_us"])) / clock.HOUR_US,
     }
@@ -252,7 +250,7 @@ def _after_first_price(measured: Measured, headline: int) -> float | None:
     first = gaps.first_price(measured.tables["first_prices"], headline, *measured.window)
     if first is None:
         return None
-    return solvency.share_after(measured.tables["liquidations"], int(first["time_us"]), 90 * clock.SECOND_US)
+    return solvency.share_after(measured.tables["liquidations"], int(first["time_us"]), SOON_US)
 
 
 def groups_table(measured: Measured) -> dict[str, list[Any]]:

@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import comb
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from offhours.experiments.document import Document
+from offhours.experiments.intervals import interval_of_median
 from offhours.sim import units
 from offhours.sim.given import plain_text
 from offhours.sim.mistake import Mistake, nearest
@@ -28,8 +28,6 @@ from offhours.sim.mistake import Mistake, nearest
 if TYPE_CHECKING:
     from offhours.experiments.run import Run
     from offhours.experiments.scenario import Scenario
-
-CONFIDENCE = 0.95
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "adl.over_liquidated": ("closed by auto-deleveraging beside liquidated, dollars", "ppb"),
@@ -138,18 +136,6 @@ def shown(metric: str, value: float) -> str:
     if unit == "ppb":
         return f"{100 * value:.3g} %"
     return f"{value:.3g}{' s' if unit == 'us' else 'x' if unit == 'leverage' else ''}"
-
-
-def interval_of_median(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """The narrowest pair of order statistics, as many from either end, that holds the median with this confidence."""
-    n, ordered = len(values), sorted(values)
-    out, cut, tail = (1.0 - confidence) / 2.0, 0, 0.0
-    while cut < n // 2:
-        tail += comb(n, cut) / 2**n
-        if tail > out:
-            break
-        cut += 1
-    return (ordered[cut - 1], ordered[n - cut]) if cut else None
 
 
 def value_of(summary: Mapping[str, Any], metric: str) -> float | None:

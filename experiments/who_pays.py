@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil, sqrt
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offhours.experiments.compare import CONFIDENCE
+from offhours.experiments.intervals import CONFIDENCE, interval_of_mean, share_interval
 from offhours.experiments.many import Failure, Step, run_all
 from offhours.experiments.scenario import Scenario
 from offhours.sim.market import waterfall
@@ -245,28 +245,6 @@ def side_by_side(
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------
-
-
-def interval_of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """Student's interval of a mean; None for fewer than two values."""
-    n = len(values)
-    if n < 2:
-        return None
-    from scipy.special import stdtrit
-
-    mean = sum(values) / n
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
-    return mean - half, mean + half
-
-
-def share_interval(count: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The interval of Clopper and Pearson (1934) of a probability after `count` of `n`, two-sided."""
-    from scipy.special import betaincinv
-
-    tail = (1 - confidence) / 2
-    low = 0.0 if count == 0 else float(betaincinv(count, n - count + 1, tail))
-    high = 1.0 if count == n else float(betaincinv(count + 1, n - count, 1 - tail))
-    return low, high
 
 
 def counted(count: int, n: int) -> str:

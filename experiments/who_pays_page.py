@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offhours.experiments import targets
-from offhours.experiments.compare import CONFIDENCE
 from offhours.experiments.figures.axes import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, draw_title
+from offhours.experiments.intervals import CONFIDENCE, interval_of_mean
 from offhours.experiments.metrics.gaps import AGREE_PCT
 from offhours.experiments.who_pays import (
     CENT,
@@ -27,7 +27,6 @@ from offhours.experiments.who_pays import (
     Row,
     Rulebook,
     SideBySide,
-    interval_of_mean,
     rows,
     worst_bills,
     worst_of,

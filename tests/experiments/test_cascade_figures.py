@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from offhours.experiments.figures import FIGURES, available, render
 from offhours.experiments.figures import cascades as cascade_figures
 from offhours.experiments.figures.cascades import CASCADES
 from offhours.experiments.metrics import cascades
+from offhours.experiments.moves import Move
 from offhours.experiments.tables import RECORDED, Instruments, shown
 from offhours.sim.declare import spec_of
 from offhours.sim.hours import MINUTE_US, SECOND_US, parse_new_york
@@ -262,15 +264,15 @@ def test_a_run_in_which_nothing_spread_has_none_of_them() -> None:
 def test_news_in_hours_begins_with_the_given_move() -> None:
     """The first move of the headline, told from the mark of the minute before; a given gap of it goes before."""
     exact = by_hand().exact_rows()["bars"]
-    move = SimpleNamespace(ticker="TSLAx", from_us=AWAKE - 20 * MINUTE_US)
-    other = SimpleNamespace(ticker="SPYx", from_us=AWAKE - 50 * MINUTE_US)
+    move = Move("TSLAx", AWAKE - 20 * MINUTE_US, AWAKE, -10_000_000)
+    other = Move("SPYx", AWAKE - 50 * MINUTE_US, AWAKE, -10_000_000)
     first = {"time_utc": "2026-03-09T08:00:00Z", "close_usd": 390.0, "from": "Friday's close"}
     awake = (AWAKE, 390.0, {"news": "the first stock price", "base": "Friday's close"})
-    moved = SimpleNamespace(headline="TSLAx", moves=(other, move), gaps=())
-    assert _news(first, moved, exact, TICK_USD) == (move.from_us, pytest.approx(400.0), {"news": "the given move", "base": "the mark before"})  # fmt: skip
-    assert _news(first, SimpleNamespace(headline="TSLAx", moves=(move,), gaps=(move,)), exact, TICK_USD) == awake
-    still = SimpleNamespace(headline="TSLAx", moves=(other,), gaps=(other,))
-    assert _news(first, still, exact, TICK_USD) == awake and _news(None, still, exact, TICK_USD) is None
+    given = replace(SCENARIO, gaps=(), moves=(other, move))
+    assert given.news_moves == (move,)
+    assert replace(given, gaps=SCENARIO.gaps).news_moves == ()
+    assert _news(first, given.news_moves, exact, TICK_USD) == (move.from_us, pytest.approx(400.0), {"news": "the given move", "base": "the mark before"})  # fmt: skip
+    assert _news(first, (), exact, TICK_USD) == awake and _news(None, (), exact, TICK_USD) is None
 
 
 UNITS = {

@@ -9,18 +9,7 @@ import pytest
 
 from offhours.experiments.metrics import cascades
 from offhours.experiments.scenario import read_scenario, scenario
-from offhours.experiments.targets import (
-    Target,
-    came_to,
-    interval_of_median,
-    judge,
-    lines,
-    page_part,
-    read_bound,
-    shown,
-    table,
-    to_json,
-)
+from offhours.experiments.targets import Target, came_to, judge, lines, page_part, read_bound, shown, table, to_json
 from offhours.sim.mistake import Mistake
 
 SHARE = Target("adl.over_liquidated", 0.25, 0.5, "a paper")
@@ -51,20 +40,6 @@ def test_a_number_that_most_runs_do_not_have_misses() -> None:
     assert not judge([SHARE], summaries(None, None))[0].hit
     assert judge([SHARE], summaries(None, 0.4, 0.3))[0].hit
     assert came_to(judge([SHARE], summaries(None, 0.4, 0.3))[0]) == "35 %, in 2 of 3"
-
-
-def test_the_interval_of_a_median_holds_it_as_often_as_it_says() -> None:
-    """Order statistics of 20: the 6th and the 15th hold the median with 1 - 2 P(B(20, 1/2) <= 5) = 95.9 %; of 1,000 samples
-    at least 95.9 % less 3 s.e. do. Fewer than six values hold it with less than 95 %, so there is none."""
-    twenty = list(range(1, 21))
-    assert interval_of_median(twenty) == (6, 15)
-    assert interval_of_median([1, 2, 3, 4, 5, 6]) == (1, 6)
-    assert interval_of_median([1, 2, 3, 4, 5]) is None
-    assert interval_of_median([]) is None
-    luck = np.random.default_rng(7)
-    around = [interval_of_median(luck.exponential(size=20)) for _ in range(1_000)]
-    held = np.mean([found is not None and found[0] <= np.log(2) <= found[1] for found in around])
-    assert held > 0.959 - 3 * (0.959 * 0.041 / 1_000) ** 0.5
 
 
 def test_bounds_are_written_as_people_write_them() -> None:

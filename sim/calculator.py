@@ -92,10 +92,7 @@ def _read(given: object, kind: str, name: str, by: str = "calc") -> Value:
         if kind.endswith("*"):
             if given == "none":
                 return ()
-            found = tuple(_read(part, kind[:-1], name) for part in _parts(given))
-            if not found:
-                raise UnitError("the list is empty")
-            return found
+            return tuple(_read(part, kind[:-1], name) for part in _parts(given))
         if kind == "tier":
             cells = [cell.strip() for cell in given.split(":")] if isinstance(given, str) else list(_parts(given))
             if len(cells) != 3:
@@ -333,6 +330,8 @@ _COUNTS = {"tier": 1, "down": 0, "place": 1, "count": 1}
 
 
 def _check(item: Input, value: Value) -> None:
+    if item.kind.endswith("*") and not value and item.default != "none":
+        raise Mistake("calc", item.name, "", "the list is empty")
     if item.kind in ("size", "leverage") and item.name != "signed_size" and item.default != "0" and value <= 0:
         raise Mistake("calc", item.name, "", f"{_text(value, item.kind)} is not above zero ({MEANINGS[item.name]})")
     if item.name == "signed_size" and value == 0:
@@ -383,7 +382,9 @@ def example(question: str, venue: str | None = None, ticker: str = "TSLAx", *, b
     With `by_knobs` it is the form that a rulebook's knobs amount to, where there is one besides the venue's own.
     """
     form, defaults = choices(question, venue, ticker)[-1 if by_knobs else 0]
-    needed = [i.name for i in form.inputs if i.name not in defaults and (i.default is None or i.name == "size")]
+    needed = [
+        i.name for i in form.inputs if i.name not in defaults and (i.default in (None, "none") or i.name == "size")
+    ]
     return ask(question, venue, ticker=ticker, **{name: EXAMPLES[name] for name in needed})
 
 

@@ -135,13 +135,6 @@ def _of_counted(counted: Value, weights: Value) -> Value:
     return weighted_mean(tuple(p for p in counted if p > 0), tuple(w for p, w in zip(counted, weights) if p > 0))
 
 
-def _elsewhere(others: Value, weights: Value, own_average: Fraction) -> Fraction:
-    """Other venues' weighted median, or where there is none the average of the venue's own book."""
-    if not others and not own_average:
-        raise ValueError("neither other venues nor an average")
-    return _by_half(others, weights) if others else own_average
-
-
 def _counted(given: Value, centre: Fraction, guard: Fraction, dropped: Fraction) -> Value:
     """SRC-2 as the market has it, exactly."""
     within = uncompiled(sources.source_within)
@@ -177,11 +170,17 @@ form(
     step("mark", "price", "index * (1 + rate * share_left)", oracle.fair_price, "index rate share_left"),
 )  # fmt: skip
 form(
-    "mark", "hyperliquid", "Hyperliquid: median of index + average of (mid - index), of bid, ask, last, and of other venues' perps by weight, or without these a 30 s average of the second (ORC-8, ORC-14)", "index price; average_premium money; bid price; ask price; last price; others price*; weights number* = 3,2,2,1,1; own_average price = 0",
+    "mark", "hyperliquid", "Hyperliquid: median of index + average of (mid - index), of bid, ask, last, and of other venues' perps by weight (ORC-8, ORC-14)", "index price; average_premium money; bid price; ask price; last price; others price*; weights number* = 3,2,2,1,1",
     step("averaged", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
     step("own", "price", "median([bid, ask, last])", oracle.median_of_three, "bid ask last"),
-    step("elsewhere", "price", "look up: the lowest of the others at which half of their weight is reached, or own_average where there are none", _elsewhere, "others weights own_average"),
+    step("elsewhere", "price", "look up: the lowest of the others at which half of their weight is reached", _by_half, "others weights"),
     step("mark", "price", "median([elsewhere, averaged, own])", oracle.median_of_three, "elsewhere averaged own"),
+)  # fmt: skip
+form(
+    "mark", "hyperliquid-alone", "Hyperliquid, where no other venue has the perp: the 30 s average of the second takes the place of the third (ORC-14)", "index price; average_premium money; bid price; ask price; last price; own_average price",
+    step("averaged", "price", "index + average_premium", lambda index, average_premium: index + average_premium),
+    step("own", "price", "median([bid, ask, last])", oracle.median_of_three, "bid ask last"),
+    step("mark", "price", "median([own_average, averaged, own])", oracle.median_of_three, "own_average averaged own"),
 )  # fmt: skip
 form(
     "mark", "trade-xyz", "trade.xyz: median of index, index + average of (mid - index), and of bid, ask, last, before its step clamp (ORC-8, ORC-9)", "index price; average_premium money; bid price; ask price; last price",

@@ -204,20 +204,15 @@ def test_hyperliquids_mark_is_the_median_of_its_three_inputs(
     index: Fraction, basis: int, book: tuple[Fraction, ...], others: list[Fraction], own: Fraction
 ) -> None:
     """Hyperliquid docs, robust price indices; other venues weigh 3, 2, 2, 1, 1, and without them a 30 s average is the third."""
-    given_ = {
-        "index": index,
-        "average_premium": basis,
-        "bid": book[0],
-        "ask": book[1],
-        "last": book[2],
-        "own_average": own,
-    }
-    expanded = sorted(p for p, weight in zip(others, (3, 2, 2, 1, 1)) for _ in range(weight))
-    third = expanded[(len(expanded) - 1) // 2] if others else own
-    found = ask("mark", "hyperliquid", **given_, others=others or "none")
-    assert found.value == statistics.median([index + basis, statistics.median(book), third])
-    with pytest.raises(Mistake, match="has no elsewhere"):
-        ask("mark", "hyperliquid", **{**given_, "own_average": 0}, others="none")
+    given_ = {"index": index, "average_premium": basis, "bid": book[0], "ask": book[1], "last": book[2]}
+    first, second = index + basis, statistics.median(book)
+    if others:
+        expanded = sorted(p for p, weight in zip(others, (3, 2, 2, 1, 1)) for _ in range(weight))
+        third = expanded[(len(expanded) - 1) // 2]
+        found = ask("mark", "hyperliquid", **given_, others=others)
+        assert found.value == statistics.median([first, second, third])
+    alone = ask("mark", "hyperliquid-alone", **given_, own_average=own)
+    assert alone.value == statistics.median([first, second, own])
 
 
 def test_a_capped_index_takes_its_weights() -> None:
@@ -238,6 +233,15 @@ def test_a_capped_index_takes_its_weights() -> None:
 def test_no_source_is_dropped_for_want_of_a_weight(venue: str, given_: dict[str, str]) -> None:
     with pytest.raises(Mistake, match="lists that belong together have"):
         ask("index", venue, **given_)
+
+
+@pytest.mark.parametrize("nothing", ["none", "", []])
+def test_an_empty_list_is_one_sentence_where_a_form_needs_it(nothing: Any) -> None:
+    """Only what a form can do without may be none."""
+    for question, venue, name in (("index", "binance", "sources"), ("funding-rate", "kraken", "premiums"), ("impact-price", "size", "levels")):  # fmt: skip
+        with pytest.raises(Mistake, match=f"{name}: the list is empty"):
+            ask(question, venue, **{name: nothing}, **({"size": 1} if name == "levels" else {}))
+    assert ask("index", "binance", sources="1, 3", weights=nothing).value == 2
 
 
 def test_a_thin_book_has_no_price() -> None:

@@ -13,7 +13,7 @@ from offhours.experiments.tables import usd, utc
 from offhours.sim.market import book, matching, waterfall
 
 if TYPE_CHECKING:
-    from offhours.experiments.run import Measured
+    from offhours.experiments.measure import Measured
 
 
 class Material(NamedTuple):

@@ -19,9 +19,10 @@ import typer
 from offhours.experiments import calc_cli, venues_cli
 
 if TYPE_CHECKING:
+    from offhours.experiments.advance import Stage
     from offhours.experiments.compare import Comparison
     from offhours.experiments.many import Step
-    from offhours.experiments.run import Run, Stage
+    from offhours.experiments.run import Run
     from offhours.experiments.scenario import Scenario
     from offhours.sim.declare import Knob
 
@@ -79,7 +80,7 @@ def _sentence(error: Exception) -> str | None:
 
     if isinstance(error, (Mistake, UnitError, HoursError)):
         return str(error)
-    from offhours.experiments.run import MarketFull
+    from offhours.experiments.advance import MarketFull
 
     return str(error) if isinstance(error, MarketFull) else None
 

@@ -104,7 +104,8 @@ def run_all(
 
 def _made(scenarios: Mapping[str, Scenario], jobs: Sequence[tuple[str, int]], many: Many) -> Iterator[tuple[str, int, Run | str]]:  # fmt: skip
     """Label, seed, and the run or why there is none, as they come. Ctrl-C ends it and is noted; pressed again, it is raised."""
-    from offhours.experiments.run import Watch, run_one
+    from offhours.experiments.advance import Watch
+    from offhours.experiments.run import run_one
 
     with Watch().watching() as watch, ThreadPoolExecutor(max(1, min(len(jobs), os.cpu_count() or 1))) as pool:
         waiting: dict[Future[Run], tuple[str, int]] = {}
@@ -138,7 +139,7 @@ def _made(scenarios: Mapping[str, Scenario], jobs: Sequence[tuple[str, int]], ma
 
 def _outcome(future: Future[Run]) -> Run | str:
     """A finished run, or a sentence."""
-    from offhours.experiments.run import MarketFull
+    from offhours.experiments.advance import MarketFull
 
     error = future.exception()
     if error is None:
@@ -167,7 +168,18 @@ def _measured_by() -> str:
     """A digest of the sources that measure a run and sum it up."""
     whole = hashlib.sha256()
     here = importlib.resources.files("offhours.experiments")
-    names = ("run", "summary", "cascade_summary", "summary_text", "targets", "tables", "positions")
+    names = (
+        "run",
+        "measure",
+        "advance",
+        "warm_up",
+        "summary",
+        "cascade_summary",
+        "summary_text",
+        "targets",
+        "tables",
+        "positions",
+    )
     files = [here.joinpath(f"{name}.py") for name in names]
     files += sorted((f for f in here.joinpath("metrics").iterdir() if f.name.endswith(".py")), key=lambda f: f.name)
     for file in files:

@@ -33,7 +33,8 @@ from offhours.sim.given import plain_text
 from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
-    from offhours.experiments.run import Progress, Run
+    from offhours.experiments.advance import Progress
+    from offhours.experiments.run import Run
 
 FILE = "provenance.json"
 PACKAGES = ("numba", "llvmlite", "numpy", "pandas", "fastparquet")

@@ -250,7 +250,7 @@ def _bp(value: float | None) -> str:
 
 
 def _numbers(run: Run) -> str:
-    from offhours.experiments.run import news_of
+    from offhours.experiments.measure import news_of
 
     s = run.summary
     rates, alone, own, sleep = s["funding"], s["gap_alone"], s["liquidations"], sleep_of(run)

@@ -376,7 +376,7 @@ class Scenario:
     def model(self, seed: int = 7, traders: int = 1, **options: Any) -> OffhoursModel:
         """The same market as a ``mesa.Model`` at its start, with seats for so many traders of one's own."""
         from offhours.agents.mesa_model import OffhoursModel
-        from offhours.experiments.run import setup_of
+        from offhours.experiments.measure import setup_of
 
         return OffhoursModel(setup_of(self, seed), self.groups, seats=traders, **options)
 

@@ -24,7 +24,8 @@ from offhours.sim.market import accounts, book, clock, margin, matching
 from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
-    from offhours.experiments.run import Progress, Run
+    from offhours.experiments.advance import Progress
+    from offhours.experiments.run import Run
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def tell(run: Run, account: int, progress: Progress | None = None, cached: bool 
 
 
 def _watched(run: Run, account: int, progress: Progress | None, cached: bool) -> Watcher:
-    from offhours.experiments.run import measure
+    from offhours.experiments.measure import measure
 
     people = accounts.HOUSES + sum(group.count for group in run.scenario.groups)
     table = run.tables().get("accounts")
@@ -140,7 +141,7 @@ def tried(story: Story, number: int, progress: Progress | None = None, cached: b
 
     They come a second before its case opened. Its own acts may differ from then on, and so may everybody's.
     """
-    from offhours.experiments.run import measure
+    from offhours.experiments.measure import measure
 
     saved, case = story.survivals[number], story.cases[number]
     if saved is None or saved.more_uusd == 0:

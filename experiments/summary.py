@@ -22,7 +22,7 @@ from offhours.sim.market import accounts, book, clock, waterfall
 from offhours.sim.market import funding as funding_room
 
 if TYPE_CHECKING:
-    from offhours.experiments.run import Measured
+    from offhours.experiments.measure import Measured
 
 
 FORMAT = 1

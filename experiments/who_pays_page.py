@@ -130,7 +130,7 @@ def _difference(row: Row, place: int) -> str:
 
 def _per(found: SideBySide) -> str:
     """What a bill is per, and of which instant: "USD per $1M of open interest at the close, Fri 2026-03-06 16:00 New York"."""
-    from offhours.experiments.run import news_of, window_of
+    from offhours.experiments.measure import news_of, window_of
 
     own = found.books[0].scenario
     news, window = news_of(own), window_of(own)

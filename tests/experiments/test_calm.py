@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from offhours.experiments.compare import compare, lines, tails
+from offhours.experiments.measure import measure
 from offhours.experiments.provenance import reproduce
-from offhours.experiments.run import Run, measure, run
+from offhours.experiments.run import Run, run
 
 from .tiny import tiny, tiny_run
 

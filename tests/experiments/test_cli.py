@@ -323,7 +323,7 @@ def test_nothing_heavy_is_imported_before_the_first_event(here: Path) -> None:
     code = (
         "import sys\n"
         "from offhours.experiments import cli\n"
-        "from offhours.experiments.run import build\n"
+        "from offhours.experiments.measure import build\n"
         "from offhours.experiments.scenario import scenario\n"
         f"market = build(scenario({TINY!r}), 7)\n"
         "market.call(market.now_us + 60_000_000, 100)\n"

@@ -12,8 +12,9 @@ import pytest
 
 from offhours.experiments import many as many_module
 from offhours.experiments import run as run_module
+from offhours.experiments.advance import MarketFull
 from offhours.experiments.many import Failure, Shelf, Step, key_of_run, run_all
-from offhours.experiments.run import MarketFull, Run
+from offhours.experiments.run import Run
 from offhours.experiments.tables import Instruments
 from offhours.sim.mistake import Mistake
 

@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from offhours.experiments import cli
+from offhours.experiments.advance import MarketFull
 from offhours.experiments.many import run_all
+from offhours.experiments.measure import build
 from offhours.experiments.provenance import read_provenance, reproduce
-from offhours.experiments.run import MarketFull, Run, build, run, run_one
+from offhours.experiments.run import Run, run, run_one
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.sim import policies
 from offhours.sim.market import ask, deleverage, funding

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offhours.experiments.measure import build
 from offhours.experiments.positions import COLUMNS, EXAMPLE, hand_in, name_accounts
-from offhours.experiments.run import build, run
+from offhours.experiments.run import run
 from offhours.experiments.scenario import Scenario, read_scenario
 from offhours.sim.market import accounts, margin, positions
 from offhours.sim.mistake import Mistake

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from offhours.experiments import measure as measure_module
 from offhours.experiments import run as run_module
-from offhours.experiments.run import MarketFull, Stage, build, measure, run, run_one, warm_digest
+from offhours.experiments.advance import MarketFull, Stage
+from offhours.experiments.measure import build, measure
+from offhours.experiments.run import run, run_one
 from offhours.experiments.scenario import scenario
 from offhours.sim.market import clock
 from offhours.sim.mistake import Mistake
-from offhours.sim.tape import Tape
 from plain.fresh import printed
 
 from .tiny import FILE, tiny, tiny_run
@@ -29,13 +31,6 @@ KEYS = (
     "takeover_pnl_usd", "adl", "pnl_usd", "conservation_error",
 )  # fmt: skip
 """What ``--json`` promises."""
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of markets that nothing else has written to (kernels stay where they are)."""
-    monkeypatch.setattr(run_module, "cache_root", lambda: tmp_path)
-    return tmp_path
 
 
 def in_dollars(summary: dict[str, Any]) -> dict[str, Any]:
@@ -133,56 +128,6 @@ def test_the_same_tape_in_a_thread() -> None:
     assert found == [tiny_run().summary["tape_sha256"]]
 
 
-def test_a_warm_up_taken_from_the_cache_changes_nothing(own_cache: Path) -> None:
-    """Without a cache, into an empty one, out of a full one: one tape, one summary."""
-    without = run_one(tiny(), 7, cached=False)
-    assert not list(own_cache.rglob("*.market"))
-    first = run_one(tiny(), 7)
-    (kept,) = own_cache.rglob("*.market")
-    second = run_one(tiny(), 7)
-    for made in (without, first, second):
-        del made.summary["wall_s"]
-    assert without.summary == first.summary == second.summary
-    assert kept.stat().st_size < 1_000_000
-
-
-def test_the_market_taken_from_the_cache_is_the_market_itself(own_cache: Path) -> None:
-    """Every table, bit for bit, at the first measured instant and at the end."""
-    states = []
-    for _ in range(2):
-        watch = run_module.Watch()
-        market = build(tiny(), 7, log_trades=False)
-        assert run_module._warm_up(market, tiny(), 7, watch, None, True)
-        market.tape = Tape()
-        early = market.digest()
-        market.advance(tiny().end_us)
-        states.append((early, market.digest(), market.tape.digest()))
-    assert states[0] == states[1]
-    assert len(list(own_cache.rglob("*.market"))) == 1
-
-
-def test_a_warm_up_is_shared_by_what_does_not_matter_before(own_cache: Path) -> None:
-    """Another gap finds the same Friday; another rule, population, seed or open stock does not."""
-    base = warm_digest(tiny(), 7)
-    assert warm_digest(tiny(gap__TSLAx__change="-3 %"), 7) == base
-    assert warm_digest(tiny(regime="mature"), 7) == base
-    assert warm_digest(tiny(), 8) != base
-    for changes in ({"perp__margin__leverage_max": "10x"}, {"group__noise__count": "21"}, {"always_open": "true"}):
-        assert warm_digest(tiny(**changes), 7) != base
-    run_one(tiny(), 7)
-    milder = run_one(tiny(gap__TSLAx__change="-3 %"), 7)
-    assert len(list(own_cache.rglob("*.market"))) == 1
-    alone = run_one(tiny(gap__TSLAx__change="-3 %"), 7, cached=False)
-    assert milder.summary["tape_sha256"] == alone.summary["tape_sha256"]
-
-
-def test_a_damaged_cache_is_made_anew(own_cache: Path) -> None:
-    run_one(tiny(), 7)
-    (kept,) = own_cache.rglob("*.market")
-    kept.write_bytes(kept.read_bytes()[:-100] + bytes(100))
-    assert run_one(tiny(), 7).summary["tape_sha256"] == tiny_run().summary["tape_sha256"]
-
-
 def test_a_run_without_a_warm_up() -> None:
     """It begins with endowments paid in, and they are no result."""
     made = run_one(tiny(start="2026-03-06 15:30"), 7)
@@ -241,7 +186,7 @@ def test_a_full_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         market.memory[clock.logs]["room"][clock.LEVERAGE_LOG] = 3
         return market
 
-    monkeypatch.setattr(run_module, "build", small)
+    monkeypatch.setattr(measure_module, "build", small)
     with pytest.raises(MarketFull, match=r"the market stopped on Fri 2026-03-06 .* table of leverage ran full"):
         run_one(tiny(), 7, cached=False)
 
@@ -317,8 +262,8 @@ def test_what_a_run_is_about() -> None:
     """A gap given to the headline, else a move given to it in the measured time, else the first closed window."""
     from dataclasses import replace
 
+    from offhours.experiments.measure import news_of, window_of
     from offhours.experiments.moves import Move
-    from offhours.experiments.run import news_of, window_of
 
     own = tiny()
     early, late = own.measure_from_us - 60_000_000, own.measure_from_us + 60_000_000

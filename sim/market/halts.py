@@ -162,11 +162,11 @@ def attend(world: World) -> None:
 
 @kernel
 def lasting(world: World) -> int:
-    """1 while a ticker is halted; at least one is for as long as the whole market is."""
+    """1 while every ticker is halted, as they are for as long as the whole market is; one may be for longer by itself."""
     for ticker in range(clock(world)[0].tickers):
-        if halts(world)[ticker].until_us > 0:
-            return 1
-    return 0
+        if halts(world)[ticker].until_us == 0:
+            return 0
+    return 1
 
 
 @kernel

@@ -173,6 +173,51 @@ def test_a_fall_of_seven_percent_halts_all_for_a_quarter_of_an_hour_once() -> No
     assert (second["reason"], second["until_us"] - second["time_us"]) == (halts.LEVEL_2, 15 * MINUTE)
 
 
+def test_a_fall_through_two_levels_at_once_is_one_halt() -> None:
+    """HALT-3: from 100 to 87 the second level halts; the first is used up with it, and each level halts once a day."""
+    sim = two()
+    go(sim, 10)
+    jump(sim, 87.0)
+    assert [e["reason"] for e in events(sim)] == [halts.LEVEL_2]
+    go(sim, 15 * 60)
+    for price in (87.0, 93.0, 86.0):
+        jump(sim, price)
+        assert (seen(sim), len(events(sim))) == ([1, 1], 1), price
+    jump(sim, 80.0)
+    assert [e["reason"] for e in events(sim)] == [halts.LEVEL_2, halts.LEVEL_3]
+
+
+def test_a_stock_halted_for_longer_keeps_nobody_else() -> None:
+    """HALT-2, HALT-3: news halts the second stock for 20 minutes; the breaker then halts all for 15, and only the second stays."""
+    sim = two(halts=given_halts((1, FRIDAY_OPEN + 10 * SECOND, FRIDAY_OPEN + 20 * MINUTE)))
+    go(sim, 20)
+    jump(sim, 93.0)
+    assert (seen(sim), now_phase(sim)) == ([0, 0], clock.HALTED)
+    go(sim, 15 * 60)
+    assert (seen(sim), now_phase(sim)) == ([1, 0], clock.REGULAR)
+    go(sim, 5 * 60)
+    assert (seen(sim), now_phase(sim)) == ([1, 1], clock.REGULAR)
+    assert [(e["ticker"], e["reason"]) for e in events(sim)] == [(1, halts.NEWS), (halts.EVERYBODY, halts.LEVEL_1)]
+
+
+def test_what_is_given_for_all_begins_with_the_session() -> None:
+    """HALT-2, HALT-5: given from 09:25 to 09:31: before the open the phase is what it is, then nobody trades for a minute."""
+    rows = given_halts((halts.EVERYBODY, FRIDAY_OPEN - 5 * MINUTE, FRIDAY_OPEN + MINUTE))
+    sim = two(start_us=FRIDAY_OPEN - 10 * MINUTE, halts=rows)
+    go(sim, 6 * 60)
+    assert (now_phase(sim), len(events(sim))) == (clock.PRE, 0)
+    go(sim, 4 * 60 + 30)
+    assert (seen(sim), now_phase(sim)) == ([0, 0], clock.HALTED)
+    go(sim, 30)
+    assert (seen(sim), now_phase(sim), len(events(sim))) == ([1, 1], clock.REGULAR, 1)
+
+
+def test_the_edges_of_a_band() -> None:
+    """HALT-4: at the band a price is still inside; at 15:35:00 the band is twice as wide already."""
+    assert [halts.beyond_band(price, 100.0, 250_000_000, HOUR) for price in (75.0, 125.0, 125.1, 74.9)] == [0, 0, 1, 1]
+    assert [halts.beyond_band(130.0, 100.0, 250_000_000, left) for left in (25 * MINUTE, 25 * MINUTE + 1)] == [0, 1]
+
+
 def test_another_stock_halts_nobody_else() -> None:
     """HALT-3: the second ticker does not stand for the market."""
     sim = two()

@@ -55,6 +55,7 @@ class Form:
 
 QUESTIONS: dict[str, str] = {
     "margin": "initial and maintenance margin of a position",
+    "margin-equity": "what an account counts for as margin, haircuts taken off",
     "maintenance-amount": "what a tier takes off notional x rate, so that margin has no jump at its edge",
     "liquidation-price": "the price at which an account is below its maintenance margin",
     "partial-size": "how much of a position a liquidation closes first",

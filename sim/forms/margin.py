@@ -167,6 +167,18 @@ form(
     step("maintenance_margin", "money", "notional * slippage + risk * notional", slippage_and_risk_margin, "notional slippage risk"),
 )  # fmt: skip
 
+
+def _after_haircuts(balances: Value, haircuts: Value) -> Value:
+    if len(balances) != len(haircuts):
+        raise ValueError("each balance has a haircut")
+    return tuple(balance * (1 - haircut) for balance, haircut in zip(balances, haircuts))
+
+
+form(
+    "margin-equity", "kraken", "Kraken support, multi-collateral futures: sum of balance x (1 - haircut) + unrealised profit (COLL-1)", "balances money*; haircuts rate*; profit money = 0",
+    step("counted", "money*", "look up: each balance * (1 - its haircut)", _after_haircuts, "balances haircuts"),
+    step("equity", "money", "sum(counted) + profit", lambda counted, profit: sum(counted, Fraction(0)) + profit),
+)  # fmt: skip
 form(
     "maintenance-amount", "binance", "Binance FAQ: leverage and margin of USD-M futures", "edge money; rate rate; rate_below rate; amount_below money = 0",
     step("amount", "money", "edge * (rate - rate_below) + amount_below", maintenance_amount),

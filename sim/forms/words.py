@@ -13,6 +13,8 @@ MEANINGS: dict[str, str] = {
     "maintenance": "maintenance margin rate",
     "initial": "initial margin rate",
     "amount": "maintenance amount (deduction) of the tier",
+    "balances": "balances of the account in dollars, separated by commas",
+    "haircuts": "haircut of each, separated by commas",
     "balance": "quote balance of the account",
     "wallet": "balance of the wallet",
     "equity": "what the account is worth at the price",
@@ -199,6 +201,6 @@ EXAMPLES: dict[str, str] = {
     "raw": "100", "fee_a_year": "1 %", "other_balance": "50000", "budget": "20", "rooms": "10, 10, 20",
     "scores": "1, 3, 2", "profits": "100, 50, 10", "leverages": "2x, 5x, 1x", "equities": "100, 20, 40",
     "hedged": "10, 0, 5", "place": "3", "profit": "2000", "cost": "23000", "margin_kept": "625", "count": "20", "gains": "2000, 80, 6000", "losses": "200000, 300000", "pool_before": "1000000", "missing": "50000", "shortfall": "5500",
-    "long_size": "7", "short_size": "4", "deposits": "120",
+    "balances": "10000, 5000", "haircuts": "0 %, 20 %", "long_size": "7", "short_size": "4", "deposits": "120",
 }  # fmt: skip
 """An input's value where somebody only wants to see a form at work (`offhours venues check`)."""

@@ -289,6 +289,15 @@ def test_a_liquidation_price_counts_what_the_other_positions_need(
         assert equity + sign * size * (found - price) == rate * size * found + others, venue
 
 
+@given(balances=st.lists(st.tuples(st.integers(-(10**6), 10**6), shares), min_size=1, max_size=5), profit=st.integers(-(10**6), 10**6))  # fmt: skip
+def test_krakens_margin_equity_takes_haircuts_off(balances: list[tuple[int, Fraction]], profit: int) -> None:
+    """Kraken support, multi-collateral futures: sum of balance x (1 - haircut), and what positions have gained or lost."""
+    found = ask("margin-equity", "kraken", balances=[b for b, _ in balances], haircuts=[h for _, h in balances], profit=profit)  # fmt: skip
+    assert found.value == sum((b - b * h for b, h in balances), Fraction(profit))
+    with pytest.raises(Mistake, match="has no counted"):
+        ask("margin-equity", "kraken", balances="1, 2", haircuts="10 %")
+
+
 @given(side=st.sampled_from(["long", "short"]), price=cents, equity=st.integers(1, 10**6), share=shares, more=st.integers(0, 10**6), size=sizes, part=shares)  # fmt: skip
 def test_a_fill_at_lighters_zero_price_changes_no_ratio(
     side: str, price: Fraction, equity: int, share: Fraction, more: int, size: Fraction, part: Fraction

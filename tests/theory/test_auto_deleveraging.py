@@ -94,6 +94,16 @@ def test_losses_of_the_two_forced_closes() -> None:
         assert size * sign * (bust - filled) == pytest.approx(loss, abs=6e-5)
 
 
+def test_fees_of_the_example() -> None:
+    """Half a unit at 1.30, filled at 1.32: 40 bp of the mark are 0.0026, 20 bp of it and 10 bp of the fill 0.00196 (LIQ-9)."""
+
+    def fee(price: str, rate: str) -> float:
+        return float(ask("liquidation-fee", "kraken", notional=float(price) * 0.5, equity=1, rate=rate))
+
+    assert fee("1.30", "0.4 %") == pytest.approx(0.0026)
+    assert fee("1.30", "0.2 %") + fee("1.32", "0.1 %") == pytest.approx(0.00196)
+
+
 # Asymptotics ------------------------------------------------------------------------------------------------------------
 
 COUNTS = (100, 316, 1_000, 3_162, 10_000, 31_623, 100_000)

@@ -200,6 +200,16 @@ def test_a_stock_halted_for_longer_keeps_nobody_else() -> None:
     assert [(e["ticker"], e["reason"]) for e in events(sim)] == [(1, halts.NEWS), (halts.EVERYBODY, halts.LEVEL_1)]
 
 
+def test_a_halted_stock_breaks_nothing_until_it_trades_again() -> None:
+    """HALT-3: news halts the one that stands for the market; what it loses meanwhile counts from its first second on."""
+    sim = two(halts=given_halts((0, FRIDAY_OPEN + 10 * SECOND, FRIDAY_OPEN + MINUTE)))
+    go(sim, 20)
+    jump(sim, 90.0)
+    assert (seen(sim), now_phase(sim), len(events(sim))) == ([0, 1], clock.REGULAR, 1)
+    go(sim, 45)
+    assert [e["reason"] for e in events(sim)] == [halts.NEWS, halts.LEVEL_1]
+
+
 def test_what_is_given_for_all_begins_with_the_session() -> None:
     """HALT-2, HALT-5: given from 09:25 to 09:31: before the open the phase is what it is, then nobody trades for a minute."""
     rows = given_halts((halts.EVERYBODY, FRIDAY_OPEN - 5 * MINUTE, FRIDAY_OPEN + MINUTE))

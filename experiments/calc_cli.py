@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
+from offhours.experiments.command import Guard
 
 
 def add(app: typer.Typer, guarded: Guard) -> None:
@@ -32,7 +31,9 @@ def calc_command(
         bool, typer.Option("--allow-python", help="let --venue my_policy.py:fair run, for adl-allocation")
     ] = False,
 ) -> None:
-    """Ask a venue's formula for a number: offhours calc liquidation-price --venue binance --side long --entry 250 ...
+    """Ask a venue's formula for a number.
+
+    Like: offhours calc liquidation-price --venue kraken --side long --entry 250 --leverage 10x --steps
 
     Inputs follow as --name value, in units as people write them ("0.25 %", "8h", "$10,000"). Without inputs, the question's
     forms and what each asks for are listed.

@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import importlib.resources
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offhours.experiments.words import counted
 from offhours.sim.given import plain_text
 from offhours.sim.market import accounts
 from offhours.sim.market.book import book_rules
@@ -43,6 +45,8 @@ SIDES = {"long": 1, "buy": 1, "short": -1, "sell": -1}
 NO_GROUP = "book"
 ROWS_MOST = 1_000_000
 MICRO = 10**6
+NUMBER_MOST = 10**12
+_NUMBER = re.compile(r"[+-]?(\d{1,18}\.?\d{0,18}|\.\d{1,18})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 EXAMPLE = "example-book.csv"
 
 
@@ -100,8 +104,8 @@ class Handed:
     def totals(self) -> list[str]:
         """What was handed in, in words: totals to look at before anything runs."""
         lines = [
-            f"{self.file}: {len(self.groups):,} accounts in {len(self.members())} groups, {len(self.positions):,} positions, "
-            f"collateral ${sum(self.collateral_uusd) / MICRO:,.0f}"
+            f"{self.file}: {counted(len(self.groups), 'account')} in {counted(len(self.members()), 'group')}, "
+            f"{counted(len(self.positions), 'position')}, collateral ${sum(self.collateral_uusd) / MICRO:,.0f}"
         ]
         for number, ticker in enumerate(self.tickers):
             own = [p for p in self.positions if p.ticker == number]
@@ -123,10 +127,15 @@ def read_positions(value: Any, file: str, folder: Path, rules: Rules) -> Handed:
     known = {"file", "rows", "replaces", "at"}
     for key in table.keys() - known:
         raise Mistake(file, f"positions.{key}", "", f"positions have no '{key}'{nearest(key, known)}")
-    if ("file" in table) == ("rows" in table):
+    rows = table.get("rows", [])
+    if (
+        ("file" in table) == ("rows" in table)
+        or not isinstance(table.get("file", ""), str)
+        or not isinstance(rows, list)
+    ):
         raise Mistake(file, "positions", "", 'is a file, or a table like { file = "book.csv", replaces = true }')
     if "rows" in table:
-        name, text = f"{file}, positions", "\n".join([",".join((*COLUMNS, GROUP)), *map(plain_text, table["rows"])])
+        name, text = f"{file}, positions", "\n".join([",".join((*COLUMNS, GROUP)), *map(plain_text, rows)])
     else:
         path = folder / plain_text(table["file"])
         if path.name == EXAMPLE and not path.exists():
@@ -220,15 +229,17 @@ class _Book:
             missing = [name for name in COLUMNS if name not in heading]
             if missing:
                 has = ", ".join(name for name in heading if name) or "nothing"
-                raise Mistake(
-                    self.name,
-                    "",
-                    "",
-                    f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; its heading has {has}",
-                )
-            found = [
-                (lines.line_num, {name: cell.strip() for name, cell in zip(heading, row)}) for row in lines if any(row)
-            ]
+                said = f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; its heading has {has}"
+                if len(heading) == 1 and any(mark in heading[0] for mark in ";\t|"):
+                    said = f"separates its columns by something else than commas; write {','.join(COLUMNS)}"
+                raise Mistake(self.name, "", "", said)
+            found = []
+            for row in lines:
+                if len(row) > len(heading) and any(row[len(heading) :]):
+                    at = f"{self.name}, line {lines.line_num}"
+                    raise Mistake(at, "", "", "has more cells than columns; put '10,000' between quotes")
+                if any(row):
+                    found.append((lines.line_num, {name: cell.strip() for name, cell in zip(heading, row)}))
         except csv.Error as error:
             raise Mistake(self.name, "", "", f"is no comma-separated file: {error}") from None
         if not found:
@@ -244,12 +255,14 @@ class _Book:
 
     def number(self, row: Mapping[str, str], column: str, at: str, zero: bool = False) -> Fraction:
         text = self.word(row, column, at)
-        try:
-            value = Fraction(text.replace("$", "").replace(",", ""))
-        except (ValueError, ZeroDivisionError):
-            raise Mistake(at, column, text, f"'{text}' is not a number like 402.10") from None
-        if value < 0 or (value == 0 and not zero) or value > 10**12:
+        bare = re.sub(r"[$,\s]", "", text)
+        if not _NUMBER.fullmatch(bare):
+            raise Mistake(at, column, text, f"'{text[:40]}' is not a number like 402.10")
+        value = Fraction(bare)
+        if value < 0 or (value == 0 and not zero):
             raise Mistake(at, column, text, f"'{text}' is not a number {'from zero on' if zero else 'above zero'}")
+        if value > NUMBER_MOST:
+            raise Mistake(at, column, text, f"'{text}' is above {NUMBER_MOST:,}")
         return value
 
     def ticker(self, word: str, at: str) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offhours.experiments.command import Commands, Guard
+
 if TYPE_CHECKING:
     from offhours.sim.rulebook import Venue
-
-Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 Ticker = Annotated[str, typer.Option("--ticker", help="whose values are compared")]
@@ -22,7 +22,8 @@ Ticker = Annotated[str, typer.Option("--ticker", help="whose values are compared
 def add(app: typer.Typer, guarded: Guard) -> None:
     """Add the commands to the others."""
     venues = typer.Typer(
-        help="List the rulebooks; compare two; begin and check one of your own.",
+        cls=Commands,
+        help="List the rulebooks, compare two, begin one of your own.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

@@ -228,6 +228,35 @@ def test_one_sentence_for_each_mistake(case: str, here: Path) -> None:
     assert list(here.iterdir()) == []
 
 
+USAGE = {
+    "a misspelt command": (["rnu"], "offhours: there is no command 'rnu'; did you mean run?"),
+    "a word that is no command": (["xyzzy"], "offhours: there is no command 'xyzzy'; there are run, runs, "),
+    "a misspelt command of venues": (["venues", "dif"], "offhours venues: there is no command 'dif'; did you mean diff?"),
+    "nothing to run": (["run"], "offhours run: NAME_OR_FILE (a scenario's name, or a TOML file) is missing; `offhours run --help` says more"),
+    "one rulebook to compare": (["venues", "diff", "kraken"], "offhours venues diff: B (another one, or another date of it) is missing"),
+    "no rulebook to begin from": (["venues", "new", "x"], "offhours venues new: --from VENUE (the rulebook to begin with) is missing"),
+    "a misspelt option": (["run", "weekend-gap", "--sed", "7"], "offhours run: there is no option '--sed'; did you mean --seed?"),
+    "an option like no other": (["run", "weekend-gap", "--xyzzy"], "offhours run: there is no option '--xyzzy'; `offhours run --help` lists them"),
+    "an option without its value": (["run", "weekend-gap", "--seed"], "offhours: --seed takes a value"),
+    "a value for an option without": (["run", "weekend-gap", "--json=3"], "offhours: --json takes no value"),
+    "a word too much": (["run", "weekend-gap", "--set", "gap.TSLAx.change=-12", "%"], "offhours run: '%' is too much here; a value with spaces stands between quotes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_one_sentence_for_a_command_line_that_is_none(case: str) -> None:
+    words, said = USAGE[case]
+    assert mistake(*words).startswith(said)
+
+
+def test_help_is_asked_for_by_nothing_and_by_a_letter() -> None:
+    """Every command is told of in a line that no terminal of 80 columns cuts."""
+    told = offhours()
+    assert told.exit_code == 0 and told.stdout == offhours("--help").stdout == offhours("-h").stdout
+    assert "..." not in told.stdout.partition("Commands:")[2]
+    assert all(len(line) <= 80 for line in told.stdout.splitlines())
+
+
 def test_files_that_are_no_scenarios(here: Path) -> None:
     (here / "bad.toml").write_text("this is = = not toml")
     assert "is not TOML" in mistake("run", "bad.toml")
@@ -279,12 +308,12 @@ def test_ctrl_c_leaves_a_whole_folder(here: Path) -> None:
     text = FILE.read_text().replace('end = "2026-03-09 10:00"', 'end = "2026-07-09 10:00"')
     (here / "long.toml").write_text(text)
     code = (
-        "import os, sys, offhours.experiments.cli as cli\n"
-        "say = cli._Line.__call__\n"
+        "import os, sys, offhours.experiments.cli as cli, offhours.experiments.progress as progress\n"
+        "say = progress.Line.__call__\n"
         "def call(self, stage):\n"
         "    say(self, stage)\n"
         "    if stage.doing == 'running': print('measuring', file=sys.stderr, flush=True)\n"
-        "cli._Line.__call__ = call\n"
+        "progress.Line.__call__ = call\n"
         "cli.main()\n"
     )
     words = ["run", "long.toml", "--no-report", "--no-controls", "--json"]

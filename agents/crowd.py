@@ -168,7 +168,7 @@ def _people(groups: Sequence[GroupLike], t: int, python_agents: int) -> tuple[li
 
 def _lanes(setup: Setup, groups: Sequence[GroupLike], people: int, python_agents: int) -> tuple[tuple[int, int], ...]:
     """The engine's lane holds an order of every account; a group's holds what it may send within its latency."""
-    from offhours.sim.market.liquidation import liquidation_rules
+    from offhours.sim.market.engine import liquidation_rules
 
     engine = int(setup.rules[liquidation_rules]["latency_us"][0])
     lanes = [(engine, 2 * (people + accounts.HOUSES))]

@@ -11,8 +11,10 @@ from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market import (
     accounts,
+    attention,
     bank,
     book,
+    brackets,
     clock,
     collateral,
     fees,
@@ -320,7 +322,7 @@ def spare_usd(world: World, crowd: World, agent: int) -> float:
 @kernel
 def initial_margin_usd(world: World, ticker: int, notional_usd: float) -> float:
     """Initial margin of a notional, dollars."""
-    return margin.initial(world, ticker, nearest(notional_usd * 1.0e6)) / 1.0e6
+    return brackets.initial(world, ticker, nearest(notional_usd * 1.0e6)) / 1.0e6
 
 
 @kernel
@@ -338,7 +340,7 @@ def latency_us(world: World, crowd: World, agent: int) -> int:
 @kernel
 def in_liquidation(world: World, crowd: World, agent: int, ticker: int) -> int:
     """1 while the account behind an agent's position is being liquidated."""
-    return margin.frozen(world, trading_account(world, crowd, agent, ticker))
+    return attention.frozen(world, trading_account(world, crowd, agent, ticker))
 
 
 @kernel

@@ -14,8 +14,8 @@ from offhours.agents.followers import leans
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, prefetch, table
+from offhours.sim.market.attention import prefetch_account
 from offhours.sim.market.clock import AGENT_DUE, BUDGET_SPENT, ENDED, RUNNING, clock
-from offhours.sim.market.margin import prefetch_account
 from offhours.sim.market.step import bring
 
 __all__ = ["Agent", "Group", "begin", "leave", "queue", "reschedule", "run", "wake_at"]

@@ -16,7 +16,7 @@ from offhours.experiments.positions import hand_in
 from offhours.experiments.scenario import Scenario
 from offhours.experiments.tables import RECORDED
 from offhours.experiments.warm_up import warm_up
-from offhours.sim.market import book, clock, gap, liquidation, margin, matching, oracle, waterfall
+from offhours.sim.market import book, brackets, clock, engine, gap, matching, oracle, waterfall
 from offhours.sim.mistake import Mistake
 from offhours.sim.policies import PolicyError
 from offhours.sim.tape import Tape
@@ -175,7 +175,7 @@ def measure(
         simulation.tape = Tape()
         simulation.memory[clock.clock]["log_trades"] = int(log_trades)
         if not liquidations:
-            simulation.memory[liquidation.liquidation_rules]["active"] = 0
+            simulation.memory[engine.liquidation_rules]["active"] = 0
         if eye is not None:
             eye.begin(simulation)
         before, counts_before = ledger(simulation.memory), Counts.of(simulation)
@@ -216,7 +216,9 @@ def measure(
         window,
         news,
         before_news,
-        Schedule.of(memory[margin.tiers].copy(), scenario.rules[margin.margin_rules], scenario.rules[book.book_rules]),
+        Schedule.of(
+            memory[brackets.tiers].copy(), scenario.rules[brackets.margin_rules], scenario.rules[book.book_rules]
+        ),
         no_maker_us,
         simulation.conservation_error(),
         [f"{b.law} ({b.room}): {b.finding}" for b in simulation.audit()],

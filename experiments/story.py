@@ -20,7 +20,7 @@ from offhours.experiments.metrics.hedges import Hedge
 from offhours.experiments.story_text import clock_text, sentences
 from offhours.experiments.survival import Episode, Survival, episode, survival
 from offhours.experiments.watcher import NEAR_US, Giver, Seen, Watcher, spans
-from offhours.sim.market import accounts, book, clock, margin, matching
+from offhours.sim.market import accounts, book, brackets, clock, matching
 from offhours.sim.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _watched(run: Run, account: int, progress: Progress | None, cached: bool) ->
 def _told(run: Run, account: int, watcher: Watcher, seen: Seen) -> Story:
     acts, cases, *_ = cascade_material(run.exact_rows(), run.scenario.rules)
     mine = cases[cases["account"] == account]
-    margins = Schedule.of(watcher.tiers, run.scenario.rules[margin.margin_rules], run.scenario.rules[book.book_rules])
+    margins = Schedule.of(watcher.tiers, run.scenario.rules[brackets.margin_rules], run.scenario.rules[book.book_rules])
     own_acts = acts[acts["account"] == account]
     survivals: list[Survival | None] = []
     episodes: list[Episode | None] = []

@@ -13,7 +13,7 @@ import numpy as np
 
 from offhours.experiments.frames import Array
 from offhours.experiments.metrics.hedges import Hedge, hedge_of, row_of
-from offhours.sim.market import accounts, book, clock, funding, margin, oracle, positions
+from offhours.sim.market import accounts, book, brackets, clock, funding, margin, oracle, positions
 
 if TYPE_CHECKING:
     from offhours.sim.simulation import Simulation
@@ -52,7 +52,7 @@ class Watcher:
         self._row = row_of(simulation, self.account)
         self._hedge_before = None if self._row is None else hedge_of(simulation, self._row)
         self.unit_uusd = memory[book.books]["unit_uusd"][0::2].copy()
-        self.tiers = memory[margin.tiers].copy()
+        self.tiers = memory[brackets.tiers].copy()
         self.look(simulation)
 
     def next_us(self, now_us: int) -> int:

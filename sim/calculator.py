@@ -27,7 +27,7 @@ from typing import Any
 from offhours.sim import rulebook, rules, units
 from offhours.sim.forms import EXAMPLES, FORMS, MEANINGS, MICRO, QUESTIONS, Form, Input, Step, Value
 from offhours.sim.layers import check_ticker
-from offhours.sim.market import margin
+from offhours.sim.market import brackets
 from offhours.sim.mistake import Mistake, nearest
 from offhours.sim.names import CLASS, STAGES
 from offhours.sim.tiers import read_classes
@@ -549,13 +549,13 @@ def _from_book(
 
 
 def tiers_of(resolved: rules.Rules, ticker: str) -> tuple[tuple[Fraction, Fraction, Fraction], ...]:
-    """A ticker's tiers as the market applies them: its class, held to the largest leverage (:func:`margin.prepare`)."""
+    """A ticker's tiers as the market applies them: its class, held to the largest leverage (:func:`brackets.prepare`)."""
     number = resolved.tickers.index(ticker)
-    rows = resolved[margin.tiers][margin.TIERS * number : margin.TIERS * (number + 1)].copy()
-    own = resolved[margin.margin_rules][number]
-    margin.prepare(rows, int(own["leverage_max_milli"]), int(own["maintenance_ppb"]))
+    rows = resolved[brackets.tiers][brackets.TIERS * number : brackets.TIERS * (number + 1)].copy()
+    own = resolved[brackets.margin_rules][number]
+    brackets.prepare(rows, int(own["leverage_max_milli"]), int(own["maintenance_ppb"]))
     return tuple(
         (Fraction(int(r["from_uusd"]), MICRO), Fraction(int(r["initial_ppb"]), 10**9), Fraction(int(r["maintenance_ppb"]), 10**9))
         for r in rows
-        if r["from_uusd"] != margin.NO_TIER
+        if r["from_uusd"] != brackets.NO_TIER
     )  # fmt: skip

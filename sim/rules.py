@@ -30,7 +30,7 @@ from offhours.sim.declare import Accessor, spec_of, update_digest
 from offhours.sim.given import Given, Origin, read_knob
 from offhours.sim.knobs import SECTIONS, Named, Section, knobs
 from offhours.sim.layers import LAYERS, Layer, check_ticker, read_layer
-from offhours.sim.market import ask, book, deleverage, margin, waterfall
+from offhours.sim.market import ask, book, brackets, deleverage, waterfall
 from offhours.sim.mistake import Mistake, nearest
 from offhours.sim.names import (
     BY_FORM,
@@ -111,7 +111,7 @@ class Rules:
 
     def class_leverage_milli(self, ticker: str) -> int:
         """The most that a ticker's margin class lends, before any lower limit."""
-        first = self[margin.tiers][margin.TIERS * self.tickers.index(ticker)]
+        first = self[brackets.tiers][brackets.TIERS * self.tickers.index(ticker)]
         return 10**12 // int(first["initial_ppb"])
 
     def digest(self) -> str:
@@ -269,9 +269,9 @@ class _Resolution:
         return Instrument(ticker, int(row["tick_uusd"]), int(row["lot_ushares"]))
 
     def _fill_tiers(self) -> None:
-        """Write each ticker's class into the tier table; :func:`margin.prepare` holds it to the largest leverage."""
+        """Write each ticker's class into the tier table; :func:`brackets.prepare` holds it to the largest leverage."""
         name = "perp.margin.leverage_max"
-        table = np.zeros(margin.TIERS * len(self.tickers), dtype=spec_of(margin.tiers).dtype)
+        table = np.zeros(brackets.TIERS * len(self.tickers), dtype=spec_of(brackets.tiers).dtype)
         for number, ticker in enumerate(self.tickers):
             chosen = self.settings[ticker, CLASS]
             tiers = self.classes[str(chosen.value)]
@@ -283,12 +283,12 @@ class _Resolution:
                     text = units.write(largest, "leverage")
                     allowed = f"at most {text}, the most that margin class {chosen.value} lends"
                     raise Mistake(wanted.origin.file, name, wanted.text, allowed, self.knobs[name].knob.meaning)
-            own = table[margin.TIERS * number : margin.TIERS * (number + 1)]
-            own["from_uusd"] = margin.NO_TIER
+            own = table[brackets.TIERS * number : brackets.TIERS * (number + 1)]
+            own["from_uusd"] = brackets.NO_TIER
             for row, tier in zip(own, tiers):
                 row["from_uusd"], row["initial_ppb"] = tier.from_uusd, tier.initial_ppb
                 row["maintenance_ppb"] = tier.maintenance_ppb
-        self.arrays[margin.tiers] = table
+        self.arrays[brackets.tiers] = table
 
     def _fill_asked(self) -> None:
         """Write who is asked; a policy that the market has itself becomes its form (ADL-2, ADL-8, FUND-14)."""

@@ -22,10 +22,12 @@ from offhours.sim.hours import Regime, bank_days, next_regular_open, previous_re
 from offhours.sim.market import (
     accounts,
     ask,
+    attention,
     audit,
     backstop,
     bank,
     book,
+    brackets,
     clock,
     collateral,
     flight,
@@ -161,7 +163,7 @@ class Simulation:
             accounts.transfer(self.world, asset, accounts.ISSUER, account, quantity, accounts.ENDOWMENT)
         else:
             accounts.transfer(self.world, asset, accounts.OUTSIDE, account, quantity, accounts.ENDOWMENT)
-        margin.note_change(self.world, account)
+        attention.note_change(self.world, account)
 
     def hand_in(self, account: int, ticker: int, lots: int, value_uusd: int) -> None:
         """Give an account a position that it opened elsewhere for `value_uusd` (signed like `lots`).
@@ -177,8 +179,8 @@ class Simulation:
         for who, signed, value in ((account, lots, value_uusd), (outside, -lots, -value_uusd)):
             funding.settle(world, who, ticker)
             positions.trade(world, who, ticker, signed, value)
-            margin.note_holding(world, who, ticker)
-        margin.note_change(world, account)
+            attention.note_holding(world, who, ticker)
+        attention.note_change(world, account)
 
     def equity(self, account: int) -> int:
         """Equity of an account at the mark, micro-dollars."""
@@ -334,7 +336,7 @@ def _begin_rooms(simulation: Simulation) -> None:
         accounts.open_account(world, house, house, 0, accounts.NO_PARENT, house)
     for number, person in enumerate(setup.people):
         accounts.open_account(world, accounts.HOUSES + number, person.group, person.member, person.parent, person.who)
-    rules, tiers = memory[margin.margin_rules], memory[margin.tiers]
+    rules, tiers = memory[brackets.margin_rules], memory[brackets.tiers]
     for ticker in range(len(setup.tickers)):
         stock.begin(world, ticker)
         price_usd = float(memory[stock.stocks]["value_usd"][ticker])
@@ -349,9 +351,9 @@ def _begin_rooms(simulation: Simulation) -> None:
         oracle.begin(world, ticker, price_usd, *sizes)
         funding.begin(world, ticker)
         triggers.begin(world, ticker, int(memory[oracle.oracles]["mark_ticks"][ticker]))
-        rows = tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
-        margin.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))
-        margin.begin(world, ticker)
+        rows = tiers[ticker * brackets.TIERS : (ticker + 1) * brackets.TIERS]
+        brackets.prepare(rows, int(rules["leverage_max_milli"][ticker]), int(rules["maintenance_ppb"][ticker]))
+        brackets.begin(world, ticker)
     active = _collateral(setup.rules)
     collateral.begin(world, active)
     if active:

@@ -10,7 +10,7 @@ from typing import Any
 
 from offhours.sim import units
 from offhours.sim.given import check_table, plain_text, read_text
-from offhours.sim.market import margin
+from offhours.sim.market import brackets
 from offhours.sim.mistake import Mistake
 from offhours.sim.units import UnitError
 
@@ -39,7 +39,7 @@ def read_classes(document: Mapping[str, Any], file: str) -> dict[str, tuple[Tier
         elif isinstance(rows, list):
             classes[name] = _schedule([(file, row) for row in rows], file, at)
         else:
-            raise Mistake(file, at, "", f"needs tiers = [...], one to {margin.TIERS} of them")
+            raise Mistake(file, at, "", f"needs tiers = [...], one to {brackets.TIERS} of them")
     return classes
 
 
@@ -48,8 +48,8 @@ _COLUMNS = ("from", "initial", "maintenance")
 
 def _schedule(rows: Sequence[tuple[str, Any]], file: str, at: str) -> tuple[Tier, ...]:
     """Tiers in order; each row comes with the place that a mistake in it is told of."""
-    if not 0 < len(rows) <= margin.TIERS:
-        raise Mistake(file, at, "", f"has {len(rows)} tiers; one to {margin.TIERS} of them are needed")
+    if not 0 < len(rows) <= brackets.TIERS:
+        raise Mistake(file, at, "", f"has {len(rows)} tiers; one to {brackets.TIERS} of them are needed")
     schedule: list[Tier] = []
     for place, row in rows:
         if not isinstance(row, Mapping) or set(row) != set(_COLUMNS):

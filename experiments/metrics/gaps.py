@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from offhours.experiments.metrics.welfare import Ledger
-from offhours.sim.market import accounts, clock, margin
+from offhours.sim.market import accounts, brackets, clock
 
 Array = np.ndarray[Any, Any]
 
@@ -189,13 +189,13 @@ class Schedule:
 
     def maintenance_uusd(self, ticker: int, notional_uusd: Array, lots: Array) -> Array:
         """Maintenance margin of positions in a ticker: their value and their size, neither with a sign (MARG-2, MARG-7)."""
-        tiers = self.tiers[ticker * margin.TIERS : (ticker + 1) * margin.TIERS]
+        tiers = self.tiers[ticker * brackets.TIERS : (ticker + 1) * brackets.TIERS]
         edges = tiers["from_uusd"].astype(float)
         tier = np.maximum(0, np.searchsorted(edges, notional_uusd, side="right") - 1)
         rate = tiers["maintenance_ppb"][tier] / 1e9
-        if self.forms[ticker] == margin.MARGINAL:
+        if self.forms[ticker] == brackets.MARGINAL:
             return np.asarray(tiers["maintenance_below_uusd"][tier] + (notional_uusd - edges[tier]) * rate)
-        if self.forms[ticker] == margin.SIZE_LINEAR:
+        if self.forms[ticker] == brackets.SIZE_LINEAR:
             rate = np.minimum(1.0, rate + lots * float(self.slope_ppb_per_lot[ticker]) / 1e9)
         return np.asarray(notional_uusd * rate)
 

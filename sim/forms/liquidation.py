@@ -20,7 +20,7 @@ from offhours.sim.forms.margin import (
     tier_of,
     tiered_margin,
 )
-from offhours.sim.market import liquidation, margin
+from offhours.sim.market import brackets, engine
 
 
 def linear_bankruptcy_price(side: float, entry: float, margin_per_unit: float) -> float:
@@ -250,7 +250,7 @@ for _name, _source in (
     )  # fmt: skip
 form(
     "liquidation-price", "deribit", "Deribit: linear perpetuals, margin; where equity is maintenance margin", "equity money; signed_size size; price price; maintenance rate; slope rate; others_maintenance money = 0",
-    step("maintenance_rate", "rate", "maintenance + slope * abs(signed_size)", lambda m, s, q: uncompiled(margin.size_linear_rate)(m, s, abs(q)), "maintenance slope signed_size"),
+    step("maintenance_rate", "rate", "maintenance + slope * abs(signed_size)", lambda m, s, q: uncompiled(brackets.size_linear_rate)(m, s, abs(q)), "maintenance slope signed_size"),
     step("own", "money", "equity - others_maintenance", lambda equity, others_maintenance: equity - others_maintenance),
     step("price_at", "price", "(own - signed_size * price) / (abs(signed_size) * maintenance_rate - signed_size)", equity_liquidation_price, "own signed_size price maintenance_rate"),
 )  # fmt: skip
@@ -304,7 +304,7 @@ def _to_tier(size: Fraction, price: Fraction, tiers: Value, down: Fraction, leas
         return Fraction(0)
     lots = int(size / least)
     return (
-        size - least * uncompiled(liquidation.lots_below)(in_micro(edges[number + 1]), in_micro(price * least))
+        size - least * uncompiled(engine.lots_below)(in_micro(edges[number + 1]), in_micro(price * least))
         if lots
         else size
     )
@@ -348,7 +348,7 @@ def _zero_equity(price: Fraction, share: Fraction, signed_size: Fraction, fees: 
     """LIQ-7 as the market has it, in units of a whole dollar and a whole coin: it counts size in lots, so whole ones go in."""
     scale = signed_size.denominator
     lots = int(signed_size * scale)
-    formula = uncompiled(liquidation.zero_equity_price)
+    formula = uncompiled(engine.zero_equity_price)
     return Fraction(formula(float(price), float(share * scale), lots, 1, float(fees * 10**9)))
 
 
@@ -377,8 +377,8 @@ form(
     OWN_MAINTENANCE,
     COLLATERAL,
     ALL_MAINTENANCE,
-    step("distressed", "rate", "min(max(adjustment * (1 - collateral / all_maintenance), 0), 1)", liquidation.distress, "collateral all_maintenance adjustment"),
-    step("price_at", "price", "(value - distressed * spread * own_maintenance) / signed_size", liquidation.fillable_price, "value signed_size own_maintenance spread distressed"),
+    step("distressed", "rate", "min(max(adjustment * (1 - collateral / all_maintenance), 0), 1)", engine.distress, "collateral all_maintenance adjustment"),
+    step("price_at", "price", "(value - distressed * spread * own_maintenance) / signed_size", engine.fillable_price, "value signed_size own_maintenance spread distressed"),
     adjustment="perp.liquidation.adjustment", spread="perp.liquidation.spread",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from offhours.sim.compile import uncompiled
 from offhours.sim.forms.form import PPB, Value, form, in_micro, in_ppb, step, up_to_micro
-from offhours.sim.market import margin
+from offhours.sim.market import brackets
 
 
 def maintenance_amount(edge: float, rate: float, rate_below: float, amount_below: float) -> float:
@@ -84,7 +84,7 @@ def _graded(
     all_positions: Fraction, open_interest: Fraction, lower: Fraction, upper: Fraction,
 ) -> Value:  # fmt: skip
     """A tier table as the market has it at such an hour, open interest and size (MARG-7 to MARG-9)."""
-    by_hour, by_interest, up = (uncompiled(f) for f in (margin.closed_ppb, margin.crowded_ppb, margin.rounded_up))
+    by_hour, by_interest, up = (uncompiled(f) for f in (brackets.closed_ppb, brackets.crowded_ppb, brackets.rounded_up))
     least = int(closed_leverage * 1000)
 
     def rate(ppb: int, kind: int) -> Fraction:
@@ -95,7 +95,7 @@ def _graded(
             ppb = by_interest(
                 ppb, *(in_micro(amount) for amount in (min(max(open_interest, lower), upper), lower, upper))
             )
-        return Fraction(up(uncompiled(margin.size_linear_rate)(ppb, slope * PPB, size)), PPB)
+        return Fraction(up(uncompiled(brackets.size_linear_rate)(ppb, slope * PPB, size)), PPB)
 
     return tuple((edge, rate(in_ppb(initial), 1), rate(in_ppb(kept), 2)) for edge, initial, kept in tiers)
 
@@ -132,14 +132,14 @@ form(
 form(
     "margin", "deribit", "Deribit: linear perpetuals, margin", "size size; price price; initial rate; maintenance rate; slope rate",
     NOTIONAL,
-    step("initial_rate", "rate", "initial + slope * size", margin.size_linear_rate, "initial slope size"),
-    step("maintenance_rate", "rate", "maintenance + slope * size", margin.size_linear_rate, "maintenance slope size"),
+    step("initial_rate", "rate", "initial + slope * size", brackets.size_linear_rate, "initial slope size"),
+    step("maintenance_rate", "rate", "maintenance + slope * size", brackets.size_linear_rate, "maintenance slope size"),
     step("maintenance_margin", "money", "notional * maintenance_rate", lambda notional, maintenance_rate: notional * maintenance_rate),
     step("initial_margin", "money", "notional * initial_rate", lambda notional, initial_rate: notional * initial_rate),
 )  # fmt: skip
 form(
     "margin", "dydx", "dYdX v4, protocol/x/perpetuals liquidity tiers: initial margin scaled by open interest", "notional money; initial rate; maintenance_share rate = 60 %; open_interest money; lower money; upper money",
-    step("initial_rate", "rate", "look up: initial + (1 - initial) * clamp((open_interest - lower) / (upper - lower), 0, 1), just initial where the band is empty", margin.open_interest_scaled_rate, "initial open_interest lower upper"),
+    step("initial_rate", "rate", "look up: initial + (1 - initial) * clamp((open_interest - lower) / (upper - lower), 0, 1), just initial where the band is empty", brackets.open_interest_scaled_rate, "initial open_interest lower upper"),
     step("maintenance_margin", "money", "up(up(notional * initial) * maintenance_share)", lambda notional, initial, maintenance_share: up_to_micro(up_to_micro(notional * initial) * maintenance_share)),
     step("initial_margin", "money", "up(notional * initial_rate)", lambda notional, initial_rate: up_to_micro(notional * initial_rate)),
     lower="perp.margin.crowded_from", upper="perp.margin.crowded_to",

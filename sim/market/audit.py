@@ -22,6 +22,7 @@ import numpy as np
 from offhours.sim.declare import Memory
 from offhours.sim.market import (
     accounts,
+    attention,
     book,
     clock,
     collateral,
@@ -29,7 +30,6 @@ from offhours.sim.market import (
     fees,
     lending,
     liquidation,
-    margin,
     orders,
     positions,
     providers,
@@ -233,7 +233,7 @@ def _flows(memory: Memory) -> list[Breach]:
     )
     wrong = np.flatnonzero(dollars != explained)
     found = [Breach("AUD-7", "accounts", f"group {g}: flows do not explain its dollars") for g in wrong.tolist()]
-    if np.any(memory[margin.watches]["dirty"] > 1):
+    if np.any(memory[attention.watches]["dirty"] > 1):
         found.append(Breach("AUD-7", "margin", "a changed account is listed twice"))
     return found
 

@@ -16,17 +16,10 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import (
-    BACKSTOP,
-    LIQUIDATION_FEE,
-    SHORTFALL,
-    TAKEOVER,
-    TAKEOVER_EDGE,
-    USD,
-    transfer,
-)
+from offhours.sim.market.accounts import BACKSTOP, LIQUIDATION_FEE, SHORTFALL, TAKEOVER, TAKEOVER_EDGE, USD, transfer
+from offhours.sim.market.attention import note_change, note_holding
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import equity, note_change, note_holding
+from offhours.sim.market.margin import equity
 from offhours.sim.market.matching import ENGINE, IOC, place
 from offhours.sim.market.money import share_down, share_up
 from offhours.sim.market.oracle import oracles, value_at_mark

@@ -11,8 +11,9 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import BROKER_USD, DEPOSIT, OUTSIDE, USD, available, transfer
+from offhours.sim.market.attention import note_change
 from offhours.sim.market.clock import clock
-from offhours.sim.market.margin import note_change, withdrawable
+from offhours.sim.market.margin import withdrawable
 from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, NOT_ENOUGH_FUNDS, QUEUE_FULL, refuse
 from offhours.sim.market.transit import DOLLARS, NEVER, NOTHING, arrived, count, deliveries, drop, full, head, send
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import COLLATERAL_SALE, HOUSES, POOL, USD, amount, available, token_asset, transfer
+from offhours.sim.market.attention import frozen, note_change
 from offhours.sim.market.book import book_rules, books
 from offhours.sim.market.clock import COLLATERAL_LOG, clock, log_row
 from offhours.sim.market.collateral import DOLLARS, active, collateral_rules, owed, value_at_index
 from offhours.sim.market.fees import fee_rules
 from offhours.sim.market.flight import ENGINE_LANE, send
 from offhours.sim.market.lending import give_back, note_bought_in, overdue, returnable
-from offhours.sim.market.margin import cash, equity, frozen, note_change, required
+from offhours.sim.market.margin import cash, equity, required
 from offhours.sim.market.matching import ACCEPTED, ENGINE, IOC, lot_utokens, place, reports, token_open
 from offhours.sim.market.money import PPB, share_down
 from offhours.sim.market.oracle import impact_mid_usd, oracle_rules, oracles

@@ -39,21 +39,13 @@ from offhours.sim.market.accounts import (
     token_asset,
     transfer,
 )
+from offhours.sim.market.attention import AHEAD, frozen, note_change, prefetch_account
 from offhours.sim.market.book import book_rules
 from offhours.sim.market.clock import DELEVERAGE_LOG, clock, log_row, logs
 from offhours.sim.market.collateral import net_tokens
 from offhours.sim.market.conversion import sellable
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import (
-    AHEAD,
-    equity,
-    equity_share,
-    frozen,
-    gross_notional,
-    note_change,
-    prefetch_account,
-    required,
-)
+from offhours.sim.market.margin import equity, equity_share, gross_notional, required
 from offhours.sim.market.money import nearest
 from offhours.sim.market.oracle import oracles, value_at_mark, value_at_previous_mark
 from offhours.sim.market.positions import positions, proportion

@@ -25,10 +25,11 @@ from offhours.sim.market.accounts import (
     token_asset,
     transfer,
 )
+from offhours.sim.market.attention import note_change
 from offhours.sim.market.clock import REGULAR, clock, phase
 from offhours.sim.market.collateral import active, standing
 from offhours.sim.market.halts import halted
-from offhours.sim.market.margin import note_change, spare
+from offhours.sim.market.margin import spare
 from offhours.sim.market.matching import (
     ACCEPTED,
     BAD_SIZE,

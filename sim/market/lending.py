@@ -19,9 +19,10 @@ from typing import Any
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import HOUSES, LENDER, LOAN, USD, available, token_asset, transfer
+from offhours.sim.market.attention import frozen, note_change
 from offhours.sim.market.clock import clock
 from offhours.sim.market.collateral import DOLLARS, active, call, called, owed, standing, value_at_index, write_loan
-from offhours.sim.market.margin import cash, frozen, note_change, spare
+from offhours.sim.market.margin import cash, spare
 from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, IN_LIQUIDATION, NOT_ENOUGH_FUNDS, NOT_ENOUGH_MARGIN, refuse
 from offhours.sim.market.money import PPB, nearest, share_up
 

@@ -26,6 +26,7 @@ from offhours.sim.market.accounts import (
     token_asset,
     transfer,
 )
+from offhours.sim.market.attention import frozen, note_change, note_holding, promise
 from offhours.sim.market.book import (
     NO_ASK,
     NO_BID,
@@ -44,30 +45,11 @@ from offhours.sim.market.book import (
     remove,
     window_base,
 )
-from offhours.sim.market.clock import (
-    HOLIDAY,
-    TRADE_LOG,
-    WEEKEND,
-    clock,
-    count_message,
-    count_trade,
-    log_row,
-    phase,
-)
+from offhours.sim.market.clock import HOLIDAY, TRADE_LOG, WEEKEND, clock, count_message, count_trade, log_row, phase
 from offhours.sim.market.collateral import active, standing
 from offhours.sim.market.fees import charge, fee_rules
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import (
-    affords,
-    cash,
-    covers,
-    frozen,
-    most_needed,
-    note_change,
-    note_holding,
-    promise,
-    spare,
-)
+from offhours.sim.market.margin import affords, cash, covers, most_needed, spare
 from offhours.sim.market.money import PPB, share_up
 from offhours.sim.market.oracle import priced, reference_ticks
 from offhours.sim.market.orders import (

@@ -14,10 +14,11 @@ from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import ASSIGNMENT_EDGE, TAKEOVER, USD, accounts, transfer
+from offhours.sim.market.attention import frozen, note_change, note_holding
 from offhours.sim.market.book import books
 from offhours.sim.market.clock import clock
 from offhours.sim.market.funding import settle
-from offhours.sim.market.margin import free_equity, frozen, initial_needed, note_change, note_holding, worst_case
+from offhours.sim.market.margin import free_equity, initial_needed, worst_case
 from offhours.sim.market.money import share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.positions import position_row, proportion

@@ -13,8 +13,9 @@ from __future__ import annotations
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import HOUSES, NOBODY, SOCIALISED, USD, transfer
+from offhours.sim.market.attention import frozen, note_change
 from offhours.sim.market.clock import HOUR_US, clock
-from offhours.sim.market.margin import equity, frozen, note_change
+from offhours.sim.market.margin import equity
 from offhours.sim.market.money import nearest
 from offhours.sim.market.oracle import value_at_mark
 from offhours.sim.market.positions import position_row, positions

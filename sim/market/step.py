@@ -15,9 +15,11 @@ from offhours.sim.compile import kernel
 from offhours.sim.declare import World
 from offhours.sim.market import (
     ask,
+    attention,
     backstop,
     bank,
     bars,
+    brackets,
     conversion,
     flight,
     funding,
@@ -25,12 +27,12 @@ from offhours.sim.market import (
     issuer,
     lending,
     liquidation,
-    margin,
     matching,
     oracle,
     socialised,
     stock,
     stops,
+    thresholds,
 )
 from offhours.sim.market.clock import (
     ASKING,
@@ -126,8 +128,8 @@ def move_prices(world: World) -> None:
         if now_us % MINUTE_US == 0:
             funding.sample(world, ticker)
         liquidation.move_marks(world, ticker, before_ticks)
-        margin.move_index(world, ticker, before_index_ticks)
-        margin.regrade(world, ticker)
+        thresholds.move_index(world, ticker, before_index_ticks)
+        brackets.regrade(world, ticker)
 
 
 @kernel
@@ -141,7 +143,7 @@ def turn_rates(world: World) -> int:
                 return 1
         go_on(world)
     if c.now_us % HOUR_US == 0 or (c.now_us % MINUTE_US == 0 and funding.restless(world) == 1):
-        margin.note_everybody(world)
+        attention.note_everybody(world)
     if c.now_us % HOUR_US == 0:
         lending.turn(world)
         socialised.turn(world)

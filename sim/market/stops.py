@@ -9,19 +9,10 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, World, table
+from offhours.sim.market.attention import frozen
 from offhours.sim.market.clock import clock
 from offhours.sim.market.flight import ENGINE_LANE, send
-from offhours.sim.market.margin import frozen
-from offhours.sim.market.matching import (
-    ACCEPTED,
-    BAD_SIZE,
-    GONE,
-    IN_LIQUIDATION,
-    MARKET,
-    POOL_FULL,
-    place,
-    refuse,
-)
+from offhours.sim.market.matching import ACCEPTED, BAD_SIZE, GONE, IN_LIQUIDATION, MARKET, POOL_FULL, place, refuse
 from offhours.sim.market.oracle import oracles
 from offhours.sim.market.triggers import DOWN, UP, arm, disarm, waits
 

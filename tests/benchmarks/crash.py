@@ -16,7 +16,7 @@ import numpy as np
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
-from offhours.sim.market import accounts, clock, deleverage, flight, liquidation, margin, oracle, positions
+from offhours.sim.market import accounts, attention, clock, deleverage, flight, liquidation, oracle, positions
 from offhours.sim.market.clock import enter
 from offhours.sim.market.liquidation import move_marks
 from offhours.sim.market.step import arrive
@@ -76,13 +76,13 @@ def crowded(people: int) -> Simulation:
     held["size_lots"][first:], held["size_lots"][ANN] = lots, -lots.sum()
     held["cost_uusd"] = held["size_lots"] * DOLLAR
     sim.memory[positions.interests]["long_lots"][0] = held["size_lots"][held["size_lots"] > 0].sum()
-    sim.memory[margin.watches]["held"][ANN:] = 1
+    sim.memory[attention.watches]["held"][ANN:] = 1
     sim.endow(ANN, accounts.USD, 10**17)
     owns = worth.astype(np.int64) - lots * DOLLAR
     for number, dollars in enumerate(owns.tolist()):
         payer, payee = (ANN, first + number) if dollars > 0 else (first + number, ANN)
         accounts.transfer(sim.world, accounts.USD, payer, payee, abs(dollars), accounts.PERP_TRADE)
-    margin.note_everybody(sim.world)
+    attention.note_everybody(sim.world)
     enter(sim.world, sim.now_us + clock.SECOND_US)
     liquidation.attend(sim.world)
     for rows in sim.memory.arrays.values():

@@ -12,7 +12,7 @@ import numpy as np
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import World
-from offhours.sim.market import accounts, margin, oracle, positions
+from offhours.sim.market import accounts, attention, margin, oracle, positions, thresholds
 from offhours.sim.market.liquidation import move_marks
 from offhours.sim.market.triggers import NO_NODE, take_hit
 from plain.market import ANN, DOLLAR, Simulation, market
@@ -37,11 +37,11 @@ def drive(world: World, marks: Any, touched: Any, counts: Any) -> int:
         node = take_hit(world)
         while node != NO_NODE:
             assert node <= of_positions
-            margin.note_change(world, (node - 1) // 2 // marks.shape[1])
+            attention.note_change(world, (node - 1) // 2 // marks.shape[1])
             node = take_hit(world)
         for place in range(touched.shape[1]):
-            margin.note_change(world, touched[n, place])
-        account = margin.take_change(world)
+            attention.note_change(world, touched[n, place])
+        account = attention.take_change(world)
         while account >= 0:
             looks += 1
             worth, needed = margin.equity(world, account), margin.required(world, account)
@@ -50,8 +50,8 @@ def drive(world: World, marks: Any, touched: Any, counts: Any) -> int:
                 missing = margin.gross_notional(world, account) // 4
                 accounts.transfer(world, accounts.USD, accounts.OUTSIDE, account, missing, accounts.DEPOSIT)
                 worth += missing
-            margin.arm_all(world, account, worth - needed)
-            account = margin.take_change(world)
+            thresholds.arm_all(world, account, worth - needed)
+            account = attention.take_change(world)
     counts[0] += looks
     counts[1] += found
     return looks
@@ -78,8 +78,8 @@ def crowded(people: int) -> Simulation:
     np.put_along_axis(sizes[first:], held, lots, axis=1)
     sizes[ANN] = -sizes[first:].sum(axis=0)
     memory[positions.positions]["cost_uusd"] = memory[positions.positions]["size_lots"] * DOLLAR
-    memory[margin.watches]["held"][first:] = (1 << held).sum(axis=1)
-    memory[margin.watches]["held"][ANN] = (1 << TICKERS) - 1
+    memory[attention.watches]["held"][first:] = (1 << held).sum(axis=1)
+    memory[attention.watches]["held"][ANN] = (1 << TICKERS) - 1
     leverage = 2.0 * 10.0 ** luck.random(people)
     equity = (np.abs(lots).sum(axis=1) * DOLLAR / leverage).astype(np.int64)
     paid = lots.sum(axis=1) * DOLLAR
@@ -89,7 +89,7 @@ def crowded(people: int) -> Simulation:
         payer, payee = (ANN, first + number) if owns > 0 else (first + number, ANN)
         accounts.transfer(sim.world, accounts.USD, payer, payee, abs(owns), accounts.PERP_TRADE)
     sim.endow(ANN, accounts.USD, 10**17)
-    margin.note_everybody(sim.world)
+    attention.note_everybody(sim.world)
     return sim
 
 

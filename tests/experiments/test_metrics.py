@@ -12,7 +12,17 @@ from offhours.experiments.compare import paired
 from offhours.experiments.metrics import basis, cascades, funding, gaps, regime, solvency, welfare
 from offhours.experiments.tables import PHASES
 from offhours.sim.declare import spec_of
-from offhours.sim.market import accounts, bars, book, deleverage, liquidation, margin, matching, oracle, waterfall
+from offhours.sim.market import (
+    accounts,
+    bars,
+    book,
+    brackets,
+    deleverage,
+    liquidation,
+    matching,
+    oracle,
+    waterfall,
+)
 from offhours.sim.market import funding as funding_room
 from plain.market import CLASS_D, market
 
@@ -152,30 +162,32 @@ def test_the_gap_alone() -> None:
         owed_uusd=np.zeros((a, 1), dtype=np.int64),
         flows=flows,
     )
-    tiers = np.zeros(margin.TIERS, dtype=spec_of(margin.tiers).dtype)
-    tiers["from_uusd"] = margin.NO_TIER
+    tiers = np.zeros(brackets.TIERS, dtype=spec_of(brackets.tiers).dtype)
+    tiers["from_uusd"] = brackets.NO_TIER
     tiers[0] = (0, 50_000_000, 25_000_000, 0, 0)
-    found = gaps.gap_alone(at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([margin.MARGINAL]), np.zeros(1)))
+    found = gaps.gap_alone(
+        at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([brackets.MARGINAL]), np.zeros(1))
+    )
     assert found == {"liquidated_usd": 200.0, "bankrupt_usd": 100.0}
     # Where each lot adds 0.02 % they need 22.5 % of 92: a 5x long has 12 of 20.7 and is liquidated, too (MARG-7).
     found = gaps.gap_alone(
-        at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([margin.SIZE_LINEAR]), np.array([200_000.0]))
+        at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([brackets.SIZE_LINEAR]), np.array([200_000.0]))
     )
     assert found == {"liquidated_usd": 300.0, "bankrupt_usd": 100.0}
 
 
 def test_maintenance_under_tiers_of_each_form() -> None:
     """2.5 % up to $100, 5 % above. Of $300: marginal 2.5 + 10 = 12.5, whole 15; with 0.1 % a lot 6 % for ten, all of it for 10,000."""
-    tiers = np.zeros(margin.TIERS, dtype=spec_of(margin.tiers).dtype)
-    tiers["from_uusd"] = margin.NO_TIER
+    tiers = np.zeros(brackets.TIERS, dtype=spec_of(brackets.tiers).dtype)
+    tiers["from_uusd"] = brackets.NO_TIER
     tiers[0] = (0, 50_000_000, 25_000_000, 0, 0)
     tiers[1] = (100_000_000, 100_000_000, 50_000_000, 5_000_000, 2_500_000)
     value, lots = np.array([300e6, 300e6]), np.array([10, 10_000])
     for form, slope, expected in (
-        (margin.MARGINAL, 1e6, [12.5e6, 12.5e6]),
-        (margin.WHOLE, 1e6, [15e6, 15e6]),
-        (margin.SIZE_LINEAR, 1e6, [18e6, 300e6]),
-        (margin.SIZE_LINEAR, 0.0, [15e6, 15e6]),
+        (brackets.MARGINAL, 1e6, [12.5e6, 12.5e6]),
+        (brackets.WHOLE, 1e6, [15e6, 15e6]),
+        (brackets.SIZE_LINEAR, 1e6, [18e6, 300e6]),
+        (brackets.SIZE_LINEAR, 0.0, [15e6, 15e6]),
     ):
         schedule = gaps.Schedule(tiers, np.array([form]), np.array([slope]))
         assert schedule.maintenance_uusd(0, value, lots) == pytest.approx(expected)
@@ -183,16 +195,16 @@ def test_maintenance_under_tiers_of_each_form() -> None:
 
 def test_what_if_margin_is_the_markets() -> None:
     """MARG-2, MARG-7: the margin of a what-if question is the kernel's, which rounds up, for each form and many positions."""
-    for form in (margin.MARGINAL, margin.WHOLE, margin.SIZE_LINEAR):
-        knobs = {(margin.margin_rules, "form"): form, (margin.margin_rules, "slope_ppb"): 5_000_000}
+    for form in (brackets.MARGINAL, brackets.WHOLE, brackets.SIZE_LINEAR):
+        knobs = {(brackets.margin_rules, "form"): form, (brackets.margin_rules, "slope_ppb"): 5_000_000}
         sim = market(knobs=knobs, tiers=CLASS_D)
         schedule = gaps.Schedule.of(
-            *(sim.memory[table] for table in (margin.tiers, margin.margin_rules, book.book_rules))
+            *(sim.memory[table] for table in (brackets.tiers, brackets.margin_rules, book.book_rules))
         )
         for lots in (1, 99, 101, 30_000, 700_000):
             value = int(oracle.value_at_mark(sim.world, 0, lots))
             found = schedule.maintenance_uusd(0, np.array([value]), np.array([lots]))[0]
-            assert found == pytest.approx(int(margin.maintenance(sim.world, 0, value)), abs=8 + value * 1e-9)
+            assert found == pytest.approx(int(brackets.maintenance(sim.world, 0, value)), abs=8 + value * 1e-9)
 
 
 def liquidated(*rows: tuple[int, int, int, int, int]) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios
 from offhours.sim.declare import A, Column, Knob
-from offhours.sim.market import halts, margin
+from offhours.sim.market import brackets, halts
 from offhours.sim.mistake import Mistake
 from plain.fresh import printed
 
@@ -177,7 +177,7 @@ def test_anything_can_be_set_by_name() -> None:
     assert s.group("tourists").laws["leverage_milli"].canonical() == ["choice", [5_000, 10_000], [1.0, 1.0]]
     assert s.group("funds").usd.canonical() == ["constant", 2 * 10**12]
     assert s.gaps[0].change_ppb == -100_000_000
-    assert list(s.rules[margin.margin_rules]["leverage_max_milli"]) == [10_000] * 2
+    assert list(s.rules[brackets.margin_rules]["leverage_max_milli"]) == [10_000] * 2
     assert s.rules.setting("perp.funding.cap", "TSLAx").text == "1 %"
     assert s.end_us < build().end_us
 

@@ -7,14 +7,14 @@ import numpy as np
 from offhours.experiments.metrics.gaps import Schedule
 from offhours.experiments.survival import Survival, survival
 from offhours.sim.declare import spec_of
-from offhours.sim.market import margin
+from offhours.sim.market import brackets
 
 from .watched import S, life
 
-TIERS = np.zeros(margin.TIERS, dtype=spec_of(margin.tiers).dtype)
-TIERS["from_uusd"] = margin.NO_TIER
+TIERS = np.zeros(brackets.TIERS, dtype=spec_of(brackets.tiers).dtype)
+TIERS["from_uusd"] = brackets.NO_TIER
 TIERS[0] = (0, 100_000_000, 50_000_000, 0, 0)
-FLAT = Schedule(TIERS, np.array([margin.MARGINAL]), np.zeros(1))
+FLAT = Schedule(TIERS, np.array([brackets.MARGINAL]), np.zeros(1))
 """Maintenance is 5 % of any size."""
 
 
@@ -44,6 +44,6 @@ def test_a_short_is_carried_through_a_rise() -> None:
 
 def test_a_rate_that_grows_with_the_position() -> None:
     """MARG-7: 5 % and 0.05 % a share: 100 shares need 10 %. At $9.40 that is 94 of 40; at $9.00 they need $90 and have 0."""
-    growing = Schedule(TIERS, np.array([margin.SIZE_LINEAR]), np.array([500_000.0]))
+    growing = Schedule(TIERS, np.array([brackets.SIZE_LINEAR]), np.array([500_000.0]))
     seen = life(usd=[100, -900, -900, 30, 30, 30], lots=[0, 100, 100, 0, 0, 0], marks=[1000, 1000, 940, 930, 900, 950])
     assert survival(seen, growing, 2, 1) == Survival(90 * S, 4 * S, 5.2)

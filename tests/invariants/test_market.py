@@ -21,12 +21,15 @@ from hypothesis.stateful import (
 
 from offhours.sim.market import (
     accounts,
+    attention,
     backstop,
     bank,
+    brackets,
     clock,
     collateral,
     conversion,
     deleverage,
+    engine,
     flight,
     funding,
     halts,
@@ -187,7 +190,7 @@ class Market(RuleBasedStateMachine):
         for (accessor, column), value in self.knobs.items():
             self.sim.memory[accessor][column] = value
         for ticker in range(TICKERS if self.knobs else 0):
-            margin.begin(self.sim.world, ticker)
+            brackets.begin(self.sim.world, ticker)
         self.sim.memory[waterfall.places][:] = stage_list(stages)
         rules = self.sim.memory[deleverage.adl_rules]
         rules["form"], rules["price"], rules["score"] = form, price, score
@@ -541,7 +544,7 @@ class Market(RuleBasedStateMachine):
             worth, needed = margin.equity(sim.world, account), margin.required(sim.world, account)
             if (
                 sim.memory[liquidation.cases]["place"][account] == 0
-                and sim.memory[margin.watches]["dirty"][account] == 0
+                and sim.memory[attention.watches]["dirty"][account] == 0
             ):
                 assert worth >= needed, f"account {account} sleeps below its maintenance margin"
 
@@ -610,7 +613,7 @@ class Market(RuleBasedStateMachine):
         cases, listed = memory[liquidation.cases], memory[liquidation.open_cases]["account"]
         for account in range(accounts.HOUSES, len(cases)):
             place = int(cases["place"][account])
-            assert (place > 0) == (memory[margin.watches]["frozen"][account] == 1)
+            assert (place > 0) == (memory[attention.watches]["frozen"][account] == 1)
             if place:
                 assert listed[place] == account and place <= listed[0]
                 assert memory[stops.stop_lists]["head"][account] == stops.NO_STOP
@@ -718,15 +721,15 @@ def test_lives_see_every_stage_of_the_waterfall_and_every_end_of_a_loan() -> Non
 
 FOREIGN = (
     {
-        (margin.margin_rules, "form"): margin.WHOLE,
-        (margin.margin_rules, "crowded_from_uusd"): 1_000 * DOLLAR,
-        (margin.margin_rules, "crowded_to_uusd"): 40_000 * DOLLAR,
-        (margin.margin_rules, "closed_leverage_milli"): 10_000,
-        (margin.margin_rules, "closed_for"): margin.ALL_POSITIONS,
-        (margin.margin_rules, "closed_add_ppb"): 10_000_000,
-        (liquidation.liquidation_rules, "step_tiers"): 1,
-        (liquidation.liquidation_rules, "spread_ppb"): 500_000_000,
-        (liquidation.liquidation_rules, "reduce_from"): liquidation.BELOW_ZERO,
+        (brackets.margin_rules, "form"): brackets.WHOLE,
+        (brackets.margin_rules, "crowded_from_uusd"): 1_000 * DOLLAR,
+        (brackets.margin_rules, "crowded_to_uusd"): 40_000 * DOLLAR,
+        (brackets.margin_rules, "closed_leverage_milli"): 10_000,
+        (brackets.margin_rules, "closed_for"): brackets.ALL_POSITIONS,
+        (brackets.margin_rules, "closed_add_ppb"): 10_000_000,
+        (engine.liquidation_rules, "step_tiers"): 1,
+        (engine.liquidation_rules, "spread_ppb"): 500_000_000,
+        (engine.liquidation_rules, "reduce_from"): engine.BELOW_ZERO,
         (insurance.insurance_rules, "drawdown_ppb"): 300_000_000,
         (insurance.insurance_rules, "window_us"): 96_000_000,
         (insurance.insurance_rules, "loss_of"): insurance.EACH_TICKER,
@@ -735,12 +738,12 @@ FOREIGN = (
         (funding.funding_rules, "weights"): funding.RISING,
     },
     {
-        (margin.margin_rules, "form"): margin.SIZE_LINEAR,
-        (margin.margin_rules, "slope_ppb"): 1_000_000,
-        (margin.margin_rules, "closed_add_ppb"): 20_000_000,
-        (liquidation.liquidation_rules, "large_uusd"): 300 * DOLLAR,
-        (liquidation.liquidation_rules, "cooldown_us"): 30_000_000,
-        (liquidation.liquidation_rules, "cooling"): liquidation.REST_NOTHING,
+        (brackets.margin_rules, "form"): brackets.SIZE_LINEAR,
+        (brackets.margin_rules, "slope_ppb"): 1_000_000,
+        (brackets.margin_rules, "closed_add_ppb"): 20_000_000,
+        (engine.liquidation_rules, "large_uusd"): 300 * DOLLAR,
+        (engine.liquidation_rules, "cooldown_us"): 30_000_000,
+        (engine.liquidation_rules, "cooling"): engine.REST_NOTHING,
         (insurance.insurance_rules, "window_us"): 96_000_000,
         (insurance.insurance_rules, "drawdown_ppb"): 500_000_000,
         (funding.funding_rules, "sampling"): funding.OF_AVERAGES,

@@ -13,7 +13,17 @@ import pytest
 
 from offhours.sim import policies
 from offhours.sim.answers import Decider, Deciders, candidates_of, interval_of
-from offhours.sim.market import accounts, ask, clock, deleverage, funding, liquidation, margin, oracle
+from offhours.sim.market import (
+    accounts,
+    ask,
+    attention,
+    brackets,
+    clock,
+    deleverage,
+    engine,
+    funding,
+    oracle,
+)
 from offhours.sim.policies import Candidates, PolicyError
 from plain.asked_run import Allocation, crowd
 from plain.market import (
@@ -112,15 +122,15 @@ def test_a_policy_is_shown_what_the_tables_hold() -> None:
 
 def join_late(sim: Simulation, dollars: int, price_ticks: int = 9_000) -> None:
     """The stock falls to $90 with nobody liquidated; Cat, on few dollars, goes short 400 lots there; then Ann may be liquidated."""
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    sim.memory[engine.liquidation_rules]["active"] = 0
     jump(sim, 90.0)
     sim.endow(CAT, accounts.USD, dollars)
-    sim.memory[margin.tiers]["initial_ppb"][0] = 1
-    sim.memory[margin.tiers]["maintenance_ppb"][0] = 1
+    sim.memory[brackets.tiers]["initial_ppb"][0] = 1
+    sim.memory[brackets.tiers]["maintenance_ppb"][0] = 1
     perp(sim, CAT, SELL, price_ticks, 400)
     perp(sim, BOB, BUY, price_ticks, 400)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.note_change(sim.world, ANN)
+    sim.memory[engine.liquidation_rules]["active"] = 1
+    attention.note_change(sim.world, ANN)
 
 
 def test_the_cap_is_what_the_equity_pays_for() -> None:
@@ -171,7 +181,7 @@ def test_the_common_price_is_that_of_what_is_closed() -> None:
     """
     sim = crowd(even, {BOB: (1_600, 10_000)}, {ANN: (1_000, 50), DAN: (600, 36)})
     join_late(sim, DOLLAR // 2)
-    margin.note_change(sim.world, DAN)
+    attention.note_change(sim.world, DAN)
     go(sim, 1)
     assert [lots_of(sim, a) for a in (ANN, BOB, CAT, DAN)] == [0, 0, 0, 0]
     assert usd(sim, BOB) == (10_000 + 1_600 - 360 - 950 - 188) * DOLLAR

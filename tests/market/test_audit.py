@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from offhours.sim.market import accounts, book, deleverage, liquidation, margin, orders, positions, providers, waterfall
+from offhours.sim.market import (
+    accounts,
+    attention,
+    book,
+    deleverage,
+    liquidation,
+    orders,
+    positions,
+    providers,
+    waterfall,
+)
 from plain.market import ANN, BOB, BUY, CAT, NO_FEES, SELL, Simulation, go, jump, market, perp, token
 
 
@@ -107,7 +117,7 @@ BREAKS: list[tuple[str, str, str, Callable[[Simulation], None]]] = [
         "flows do not explain",
         change(accounts.flows, "amount", accounts.HOUSES * accounts.FLOWS, 1),
     ),
-    ("AUD-7", "margin", "listed twice", change(margin.watches, "dirty", ANN, 2)),
+    ("AUD-7", "margin", "listed twice", change(attention.watches, "dirty", ANN, 2)),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, collateral, conversion, fees, issuer, liquidation, margin, matching
+from offhours.sim.market import accounts, attention, collateral, conversion, fees, issuer, liquidation, margin, matching
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
@@ -98,7 +98,7 @@ def test_a_fall_of_the_index_alone_is_seen() -> None:
     sim.place(BOB, 2, SELL, 10_000, 3_000)
     for price, frozen in ((80.0, 0), (50.0, 0), (41.67, 0), (41.66, 1)):
         jump(sim, price)
-        assert (margin.frozen(sim.world, ANN), sim.equity(ANN) < 75 * DOLLAR) == (frozen, bool(frozen)), price
+        assert (attention.frozen(sim.world, ANN), sim.equity(ANN) < 75 * DOLLAR) == (frozen, bool(frozen)), price
 
 
 def test_a_long_on_its_own_token_fails_earlier_than_one_on_dollars() -> None:
@@ -117,7 +117,7 @@ def test_a_long_on_its_own_token_fails_earlier_than_one_on_dollars() -> None:
     for tick in range(9_400, 9_200, -1):
         jump(sim, tick / 100)
         for account in (ANN, BOB):
-            if margin.frozen(sim.world, account) and account not in failed:
+            if attention.frozen(sim.world, account) and account not in failed:
                 failed[account] = tick
     assert failed == {ANN: 9_302, BOB: 9_230}
 
@@ -140,7 +140,7 @@ def test_in_liquidation_positions_close_first_and_then_tokens_are_sold() -> None
     assert usd(sim, ANN) >= 0
     assert fills["shortfall_uusd"].sum() == 0
     assert before - usd(sim, ANN, TOKEN) == rows["size_lots"].sum() * 100
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     assert usd(sim, accounts.POOL) == rows["fee_uusd"].sum()
     assert sim.audit() == []
 
@@ -183,10 +183,10 @@ def test_an_empty_token_book_is_waited_for() -> None:
     jump(sim, 93.0)
     perp(sim, CAT, BUY, 9_300, 2_000)
     go(sim, 3_600)
-    assert (margin.frozen(sim.world, ANN), usd(sim, ANN)) == (1, -40 * DOLLAR)
+    assert (attention.frozen(sim.world, ANN), usd(sim, ANN)) == (1, -40 * DOLLAR)
     token(sim, CAT, BUY, 9_200, 100_000)
     go(sim, 3)
-    assert (margin.frozen(sim.world, ANN), usd(sim, ANN) >= 0) == (0, True)
+    assert (attention.frozen(sim.world, ANN), usd(sim, ANN) >= 0) == (0, True)
     assert sim.tape.rows(liquidation.liquidation_events)["shortfall_uusd"].sum() == 0
 
 
@@ -213,7 +213,7 @@ def test_dollars_owed_beyond_the_limit_sell_tokens_of_a_well_account() -> None:
     assert rows["size_lots"].tolist() == [lots]
     assert rows["value_uusd"].tolist() == [lots * 9_690]
     assert rows["fee_uusd"].tolist() == [lots * 9_690 * 5 // 1_000]
-    assert (rows["cause"].tolist(), margin.frozen(sim.world, ANN)) == ([conversion.CONVERTED], 0)
+    assert (rows["cause"].tolist(), attention.frozen(sim.world, ANN)) == ([conversion.CONVERTED], 0)
     assert usd(sim, ANN) == -30 * DOLLAR + lots * 9_690 - lots * 9_690 * 5 // 1_000
     assert sim.audit() == []
 
@@ -240,7 +240,7 @@ def test_the_fall_of_the_index_by_sales_is_recorded() -> None:
         token(sim, CAT, BUY, price, lots)
     token(sim, CAT, SELL, 10_010, 100_000)
     accounts.transfer(sim.world, accounts.USD, ANN, accounts.OUTSIDE, 70 * DOLLAR, accounts.DEPOSIT)
-    margin.note_change(sim.world, ANN)
+    attention.note_change(sim.world, ANN)
     go(sim, 1.5)
     row = sales(sim)[0]
     left = 10_000 - int(row["size_lots"])
@@ -281,7 +281,7 @@ def test_trouble_in_one_ticker_sells_another_and_no_bucket() -> None:
     assert (first["account"], first["ticker"], first["mark_ticks"]) == (ANN, 1, 10_000)
     assert lots_of(sim, ANN, 0) == 300
     assert lots_of(sim, ANN, 1) < 1_500
-    assert (lots_of(sim, bucket, 1), margin.frozen(sim.world, bucket)) == (100, 0)
+    assert (lots_of(sim, bucket, 1), attention.frozen(sim.world, bucket)) == (100, 0)
     assert sim.audit() == []
 
 
@@ -304,7 +304,7 @@ def test_the_token_that_is_worth_most_is_sold_first_and_no_more_than_is_needed()
     for number in (1, 3):
         sim.place(CAT, number, BUY, 9_900, 100_000)
     accounts.transfer(sim.world, accounts.USD, ANN, accounts.OUTSIDE, 40 * DOLLAR, accounts.DEPOSIT)
-    margin.note_change(sim.world, ANN)
+    attention.note_change(sim.world, ANN)
     go(sim, 4)
     rows = sales(sim)
     assert rows[["book", "size_lots"]].tolist() == [(3, -(-40 * DOLLAR // 9_900))]

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, deleverage, insurance, liquidation, margin, oracle, socialised, waterfall
+from offhours.sim.market import (
+    accounts,
+    attention,
+    deleverage,
+    engine,
+    insurance,
+    liquidation,
+    oracle,
+    socialised,
+    waterfall,
+)
 from offhours.sim.market.waterfall import DELEVERAGED, FUND, SOCIALISED
 from plain.market import (
     ANN,
@@ -179,14 +189,14 @@ def test_at_the_mark_before_the_last_one() -> None:
 def thin_candidate(dollars: int, form: int = deleverage.QUEUE) -> Simulation:
     """Ann's bankruptcy is at 95, the mark at 90; Bob is short 600 from 100, Cat 400 from 90 on few dollars."""
     sim = sides({BOB: (1_000, 10_000)}, ann=1_000, form=form)
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    sim.memory[engine.liquidation_rules]["active"] = 0
     jump(sim, 90.0)
     sim.endow(CAT, accounts.USD, dollars)
     perp(sim, CAT, SELL, 9_000, 400)
     perp(sim, BOB, BUY, 9_000, 400)
     assert lots_of(sim, CAT) == -400
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.note_change(sim.world, ANN)
+    sim.memory[engine.liquidation_rules]["active"] = 1
+    attention.note_change(sim.world, ANN)
     return sim
 
 
@@ -211,8 +221,8 @@ def test_a_candidate_is_passed_over_before_he_would_owe_anything() -> None:
     sim.endow(DAN, accounts.USD, 1_000 * DOLLAR)
     perp(sim, DAN, SELL, 8_500, 200)
     perp(sim, EVE, BUY, 8_500, 200)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.freeze(sim.world, DAN, 1)
+    sim.memory[engine.liquidation_rules]["active"] = 1
+    attention.freeze(sim.world, DAN, 1)
     go(sim, 1)
     assert (lots_of(sim, ANN), lots_of(sim, BOB), lots_of(sim, CAT)) == (0, 0, 0)
     assert sim.equity(CAT) == 20 * DOLLAR - 1
@@ -220,7 +230,7 @@ def test_a_candidate_is_passed_over_before_he_would_owe_anything() -> None:
     assert paid(sim) == {"shortfall": 50.0, "adl": 30.0, "shared": 10.0, "unpaid": 10.0}
     assert sim.equity(EVE) == 1_000 * DOLLAR
     assert usd(sim, accounts.NOBODY) == -10 * DOLLAR
-    margin.freeze(sim.world, DAN, 0)
+    attention.freeze(sim.world, DAN, 0)
     assert sim.audit() == []
 
 
@@ -228,15 +238,15 @@ def test_a_candidate_is_passed_over_before_he_would_owe_anything() -> None:
 def test_who_was_passed_over_comes_before_those_in_liquidation(form: int) -> None:
     """ADL-4, ADL-5: of Ann's 1,000 lots Eve takes 300; Dan cannot pay for 300 and is closed at the mark, before any of Cat's."""
     sim = sides({EVE: (300, 10_000), CAT: (700, 10_000)}, form=form)
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
+    sim.memory[engine.liquidation_rules]["active"] = 0
     jump(sim, 90.0)
     sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
     sim.endow(DAN, accounts.USD, 15 * DOLLAR - 1)
     perp(sim, DAN, SELL, 9_000, 300)
     perp(sim, BOB, BUY, 9_000, 300)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
-    margin.note_change(sim.world, ANN)
-    margin.freeze(sim.world, CAT, 1)
+    sim.memory[engine.liquidation_rules]["active"] = 1
+    attention.note_change(sim.world, ANN)
+    attention.freeze(sim.world, CAT, 1)
     go(sim, 1)
     assert [lots_of(sim, a) for a in (ANN, EVE, DAN, CAT)] == [0, 0, 0, -300]
     assert cuts(sim)[["account", "rank", "lots"]].tolist() == [(EVE, 1, -300), (DAN, 0, -300), (CAT, 0, -400)]
@@ -257,15 +267,15 @@ def test_who_cannot_pay_the_common_price_pays_what_he_has() -> None:
         perp(sim, account, BUY, price, lots)
     for account, equity in ((ANN, 25), (EVE, 15), (BOB, -18), (CAT, 17)):
         leave(sim, account, equity * DOLLAR)
-    sim.memory[liquidation.liquidation_rules]["active"] = 0
-    margin.freeze(sim.world, DAN, 1)
+    sim.memory[engine.liquidation_rules]["active"] = 0
+    attention.freeze(sim.world, DAN, 1)
     put_price(sim, 94.0)
-    sim.memory[liquidation.liquidation_rules]["active"] = 1
+    sim.memory[engine.liquidation_rules]["active"] = 1
     go(sim, 1)
     assert [lots_of(sim, a) for a in (ANN, BOB, EVE, DAN)] == [0, 0, 0, -150]
     assert (sim.equity(BOB), sim.equity(CAT)) == (0, 2 * DOLLAR)
     assert paid(sim) == {"shortfall": 20.0, "adl": 12.0, "shared": 6.0, "unpaid": 2.0}
-    margin.freeze(sim.world, DAN, 0)
+    attention.freeze(sim.world, DAN, 0)
     assert sim.audit() == []
     go(sim, 1)
     assert (lots_of(sim, CAT), usd(sim, CAT)) == (0, 0)
@@ -282,7 +292,7 @@ def test_who_was_cut_is_looked_at_again() -> None:
     jump(sim, 90.0)
     assert (lots_of(sim, ANN), lots_of(sim, DAN), sim.equity(DAN)) == (0, -100, DOLLAR)
     go(sim, 1)
-    assert (lots_of(sim, DAN), margin.frozen(sim.world, DAN)) == (0, 0)
+    assert (lots_of(sim, DAN), attention.frozen(sim.world, DAN)) == (0, 0)
 
 
 def test_the_log_shows_the_whole_account_and_what_decided() -> None:
@@ -307,7 +317,7 @@ def test_those_in_liquidation_and_houses_come_last_and_at_the_mark() -> None:
     perp(sim, BOB, SELL, 10_000, 1_000)
     perp(sim, ANN, BUY, 10_000, 1_000)
     accounts.transfer(sim.world, accounts.USD, BOB, accounts.OUTSIDE, 95 * DOLLAR, accounts.DEPOSIT)
-    margin.note_change(sim.world, BOB)
+    attention.note_change(sim.world, BOB)
     jump(sim, 94.0)
     assert (lots_of(sim, ANN), lots_of(sim, BOB)) == (0, 0)
     assert (usd(sim, ANN), usd(sim, BOB)) == (0, 15 * DOLLAR)
@@ -338,7 +348,7 @@ def test_pro_rata_has_one_price_for_all_who_share_an_instant() -> None:
         perp(sim, other, SELL, 10_000, 500)
         perp(sim, account, BUY, 10_000, 500)
     accounts.transfer(sim.world, accounts.USD, EVE, accounts.OUTSIDE, 10 * DOLLAR, accounts.DEPOSIT)
-    margin.note_change(sim.world, EVE)
+    attention.note_change(sim.world, EVE)
     jump(sim, 94.0)
     assert [lots_of(sim, a) for a in (ANN, EVE, BOB, CAT)] == [0, 0, 0, 0]
     assert usd(sim, BOB) == (1_000 + 500 - 480) * DOLLAR

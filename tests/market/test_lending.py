@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from offhours.sim.declare import Knob, spec_of
-from offhours.sim.market import accounts, collateral, conversion, funding, lending, liquidation, margin, matching
+from offhours.sim.market import (
+    accounts,
+    attention,
+    collateral,
+    conversion,
+    funding,
+    lending,
+    liquidation,
+    margin,
+    matching,
+)
 from offhours.sim.market.collateral import DOLLARS
 from plain.market import (
     ANN,
@@ -119,13 +129,13 @@ def test_a_short_token_is_owed_at_the_index_and_bought_back_when_it_rises() -> N
     token(sim, BOB, BUY, 10_000, 20_000)
     jump(sim, 120.0)
     assert (sim.equity(ANN), margin.required(sim.world, ANN)) == (60 * DOLLAR, 60 * DOLLAR)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     token(sim, CAT, SELL, 12_100, 30_000)
     jump(sim, 120.01)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
     go(sim, 5)
     assert collateral.owed(sim.world, ANN, FIRST) == 0
-    assert (usd(sim, ANN), usd(sim, ANN, TOKEN), margin.frozen(sim.world, ANN)) == (58 * DOLLAR, 0, 0)
+    assert (usd(sim, ANN), usd(sim, ANN, TOKEN), attention.frozen(sim.world, ANN)) == (58 * DOLLAR, 0, 0)
     sim.tape.drain(sim.memory)
     rows = sim.tape.rows(conversion.collateral_events)
     assert rows[["cause", "side", "size_lots"]].tolist() == [(conversion.BOUGHT_BACK, BUY, 20_000)]
@@ -166,12 +176,12 @@ def test_tokens_on_margin() -> None:
     assert token(sim, ANN, BUY, 10_000, 30_000, matching.IOC) == matching.ACCEPTED
     assert (sim.equity(ANN), usd(sim, ANN, TOKEN)) == (70 * DOLLAR, 3 * SHARE)
     jump(sim, 74.08)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     token(sim, CAT, BUY, 7_400, 100_000)
     jump(sim, 74.07)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
     go(sim, 5)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     assert usd(sim, ANN) >= 200 * DOLLAR
     assert lending.repay(sim.world, ANN, DOLLARS, 200 * DOLLAR) == matching.ACCEPTED
     assert collateral.owed(sim.world, ANN, DOLLARS) == 0
@@ -305,7 +315,7 @@ def test_a_short_token_is_looked_at_before_its_margin_is_spent() -> None:
     go(sim, 2)
     jump(sim, 121.0)
     assert sim.equity(ANN) < margin.required(sim.world, ANN)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
 
 
 def test_loans_are_refused_in_liquidation_and_rounded_against_the_borrower() -> None:
@@ -315,9 +325,9 @@ def test_loans_are_refused_in_liquidation_and_rounded_against_the_borrower() -> 
     assert lending.borrow(sim.world, ANN, DOLLARS, 3) == matching.NOT_ENOUGH_MARGIN
     assert lending.borrow(sim.world, ANN, DOLLARS, 2) == matching.ACCEPTED
     sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
-    margin.freeze(sim.world, BOB, 1)
+    attention.freeze(sim.world, BOB, 1)
     assert borrow(sim, BOB, FIRST, 1) == matching.IN_LIQUIDATION
-    margin.freeze(sim.world, BOB, 0)
+    attention.freeze(sim.world, BOB, 0)
     jump(sim, 99.99)
     assert lending.dollar_value(sim.world, FIRST, 1) == 100
 
@@ -340,9 +350,9 @@ def test_a_fee_that_takes_the_margin_is_seen() -> None:
     token(sim, BOB, BUY, 10_000, 20_000)
     leave(sim, ANN, 50 * DOLLAR)
     go(sim, 4)
-    assert (margin.required(sim.world, ANN), margin.frozen(sim.world, ANN)) == (50 * DOLLAR, 0)
+    assert (margin.required(sim.world, ANN), attention.frozen(sim.world, ANN)) == (50 * DOLLAR, 0)
     go(sim, 2)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
 
 
 def test_what_is_at_hand_is_given_back_before_anything_is_bought() -> None:
@@ -377,7 +387,7 @@ def test_in_liquidation_nothing_is_bought_in_besides() -> None:
     sim.memory[lending.lent]["due_us"][FIRST] = sim.now_us + 5_000_000
     leave(sim, ANN, 40 * DOLLAR)
     go(sim, 5.05)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
     token(sim, CAT, SELL, 10_050, 90_000)
     go(sim, 3)
     sim.tape.drain(sim.memory)

@@ -13,7 +13,20 @@ import pytest
 from offhours.sim.calculator import ask
 from offhours.sim.chance import tie_order
 from offhours.sim.forms.liquidation import partial_to_tier
-from offhours.sim.market import accounts, backstop, book, flight, liquidation, margin, matching, stops, waterfall
+from offhours.sim.market import (
+    accounts,
+    attention,
+    backstop,
+    book,
+    brackets,
+    engine,
+    flight,
+    liquidation,
+    margin,
+    matching,
+    stops,
+    waterfall,
+)
 from offhours.sim.market.waterfall import STEPS, VAULT, WELL, WHOLE_POSITION
 from plain.market import (
     ANN,
@@ -46,7 +59,7 @@ from plain.market import (
 
 def long_at_20x(**knobs: int) -> Simulation:
     """Ann long 1,000 lots on $50 against Bob, who has plenty; Cat and Dan have money to bid with."""
-    given = {(liquidation.liquidation_rules, name): value for name, value in knobs.items()}
+    given = {(engine.liquidation_rules, name): value for name, value in knobs.items()}
     return ann_at_20x(market(people=5, knobs={**NO_FEES, **given}), CAT, DAN)
 
 
@@ -134,7 +147,7 @@ def test_two_steps_of_ten_percent_make_it_well_again() -> None:
     go(sim, 0.1)
     assert (lots_of(sim, ANN), sim.equity(ANN)) == (800, 22_230_000)
     go(sim, 5)
-    assert (lots_of(sim, ANN), stage(sim), margin.frozen(sim.world, ANN)) == (800, WELL, 0)
+    assert (lots_of(sim, ANN), stage(sim), attention.frozen(sim.world, ANN)) == (800, WELL, 0)
     assert fund(sim) == 2 * 485_000
     first, second = events(sim)
     assert (first["stage"], first["lots"], first["value_uusd"], first["mark_ticks"]) == (STEPS, 100, 97 * DOLLAR, 9_740)
@@ -315,14 +328,14 @@ def test_the_zero_equity_price_of_a_cross_account(
     maintenance = abs(own) + sum(abs(Fraction(s) * p) for s, p in others)
     share = (dollars + own + rest) * abs(own) / maintenance
     lots = int(Fraction(size) * 10**5)
-    found = liquidation.zero_equity_price(float(price), float(share) * 1e6, lots, 10, 0)
+    found = engine.zero_equity_price(float(price), float(share) * 1e6, lots, 10, 0)
     assert found * float(Fraction(part)) == pytest.approx(float(Fraction(proceeds)), rel=1e-9, abs=1e-9)
 
 
 def test_fees_are_in_the_zero_equity_price() -> None:
     """LIQ-7: a long whose share is 1.00 a lot of 100: (100 - 1) / (1 - 1 %) = 100, and a short (100 + 1) / 1.01 = 100."""
     for lots in (1, -1):
-        assert liquidation.zero_equity_price(100.0, 1e6, lots, 1_000_000, 10_000_000) == pytest.approx(100.0)
+        assert engine.zero_equity_price(100.0, 1e6, lots, 1_000_000, 10_000_000) == pytest.approx(100.0)
 
 
 def test_positions_go_by_falling_share_of_maintenance() -> None:
@@ -441,7 +454,7 @@ def open_lots(sim: Simulation) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("cooling", "closed"), [(liquidation.REST_WHOLE, [[200], [200, 800]]), (liquidation.REST_NOTHING, [[200], [200], [200, 200]])]
+    ("cooling", "closed"), [(engine.REST_WHOLE, [[200], [200, 800]]), (engine.REST_NOTHING, [[200], [200], [200, 200]])]
 )  # fmt: skip
 def test_after_a_part_of_a_large_position_comes_the_rest_or_a_pause(cooling: int, closed: list[list[int]]) -> None:
     """LIQ-16: Hyperliquid, above a value 20 % first. In the 30 s after it the orders are for the whole position; told as a pause,
@@ -469,11 +482,12 @@ TIERS = ((0, 50_000_000, 25_000_000), (300 * DOLLAR, 60_000_000, 30_000_000), (7
 
 def tiered(step_tiers: int) -> Simulation:
     """Ann long 1,000 lots ($1,000) on $70, tiers from $300 and $700 on, against Bob; Cat bids for all of it at 96.20."""
-    rules = {
-        (liquidation.liquidation_rules, name): value for name, value in (("step_tiers", step_tiers), ("fee_ppb", 0))
-    }
+    rules = {(engine.liquidation_rules, name): value for name, value in (("step_tiers", step_tiers), ("fee_ppb", 0))}
     sim = market(
-        people=3, knobs={**NO_FEES, **rules, (margin.margin_rules, "form"): margin.WHOLE}, tiers=TIERS, dollars=10_000
+        people=3,
+        knobs={**NO_FEES, **rules, (brackets.margin_rules, "form"): brackets.WHOLE},
+        tiers=TIERS,
+        dollars=10_000,
     )
     accounts.transfer(sim.world, 0, ANN, accounts.OUTSIDE, 9_930 * DOLLAR, accounts.DEPOSIT)
     assert perp(sim, BOB, SELL, 10_000, 1_000) == perp(sim, ANN, BUY, 10_000, 1_000) == matching.ACCEPTED
@@ -496,7 +510,7 @@ def test_in_the_lowest_tier_there_is_no_step() -> None:
     """LIQ-17: Bybit: traders of the lowest tier are taken over whole. 310 lots, left by the step before at 96.50, have $3.48 of equity at
     87 where $6.74 are needed: they go at the zero-equity price."""
     sim = tiered(2)
-    sim.memory[liquidation.liquidation_rules]["escalate_ppb"] = 0
+    sim.memory[engine.liquidation_rules]["escalate_ppb"] = 0
     jump(sim, 96.5)
     go(sim, 3)
     assert (lots_of(sim, ANN), stage(sim)) == (310, WELL)
@@ -517,7 +531,7 @@ def test_distress_widens_the_price_of_an_order(price: float, spread: int, ticks:
     The calculator says the same, less than a tick of rounding away."""
     sim = long_at_20x(spread_ppb=spread)
     jump(sim, price)
-    assert liquidation.widest(sim.world, ANN, 0) == ticks
+    assert engine.widest(sim.world, ANN, 0) == ticks
     asked = ask("fillable-price", "dydx", balance=-950, signed_size=10, price=price, maintenance="2.5 %", spread=spread / 10**9)  # fmt: skip
     assert 0 <= (Fraction(str(price)) - asked.value) * 100 - ticks < 1
 
@@ -537,8 +551,8 @@ def test_an_order_stays_within_the_widened_price() -> None:
 def test_nobody_is_deleveraged_while_he_has_equity() -> None:
     """LIQ-19: at 97 Ann has 20, and nobody bids: by default Bob's position is cut, by the rule the fund tries again, until the mark
     is back and she is well, or below 95, where nothing is left."""
-    for rule in (liquidation.ALWAYS, liquidation.BELOW_ZERO):
-        knobs = {**NO_FEES, (liquidation.liquidation_rules, "reduce_from"): rule}
+    for rule in (engine.ALWAYS, engine.BELOW_ZERO):
+        knobs = {**NO_FEES, (engine.liquidation_rules, "reduce_from"): rule}
         sim = market(people=2, knobs=knobs, stages=(waterfall.FUND, waterfall.DELEVERAGED))
         sim.endow(ANN, accounts.USD, 50 * DOLLAR)
         sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
@@ -546,11 +560,11 @@ def test_nobody_is_deleveraged_while_he_has_equity() -> None:
         perp(sim, ANN, BUY, 10_000, 1_000)
         jump(sim, 97.0)
         go(sim, 5)
-        assert lots_of(sim, BOB) == (0 if rule == liquidation.ALWAYS else -1_000)
-        if rule == liquidation.ALWAYS:
+        assert lots_of(sim, BOB) == (0 if rule == engine.ALWAYS else -1_000)
+        if rule == engine.ALWAYS:
             continue
         jump(sim, 99.0)
-        assert (stage(sim), margin.frozen(sim.world, ANN), lots_of(sim, ANN)) == (WELL, 0, 1_000)
+        assert (stage(sim), attention.frozen(sim.world, ANN), lots_of(sim, ANN)) == (WELL, 0, 1_000)
         jump(sim, 94.9)
         go(sim, 3)
         assert (lots_of(sim, ANN), lots_of(sim, BOB)) == (0, 0)

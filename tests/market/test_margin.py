@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.market import accounts, funding, margin, matching
+from offhours.sim.market import accounts, attention, brackets, funding, margin, matching
 from offhours.sim.market.orders import REDUCE_ONLY
 from plain.market import (
     ANN,
@@ -62,25 +62,25 @@ def test_equity_is_dollars_plus_positions_at_the_mark_plus_funding() -> None:
 )
 def test_class_d_by_hand(notional: int, marginal: tuple[int, int], whole: tuple[int, int]) -> None:
     """MARG-2: Kraken's multi-collateral schedule, maintenance being half of initial; marginal and whole-position."""
-    for form, expected in ((margin.MARGINAL, marginal), (margin.WHOLE, whole)):
-        sim = market(tiers=CLASS_D, knobs={(margin.margin_rules, "form"): form})
-        assert margin.initial(sim.world, 0, notional * DOLLAR) == expected[0] * DOLLAR
-        assert margin.maintenance(sim.world, 0, notional * DOLLAR) == expected[1] * DOLLAR
+    for form, expected in ((brackets.MARGINAL, marginal), (brackets.WHOLE, whole)):
+        sim = market(tiers=CLASS_D, knobs={(brackets.margin_rules, "form"): form})
+        assert brackets.initial(sim.world, 0, notional * DOLLAR) == expected[0] * DOLLAR
+        assert brackets.maintenance(sim.world, 0, notional * DOLLAR) == expected[1] * DOLLAR
 
 
 def test_margin_is_rounded_up() -> None:
     """MARG-2, MONEY-2: 2.5 % of 1,001 micro-dollars is 25.025."""
     sim = market()
-    assert margin.maintenance(sim.world, 0, 1_001) == 26
+    assert brackets.maintenance(sim.world, 0, 1_001) == 26
 
 
 def test_a_lower_leverage_limit_lifts_the_first_tiers() -> None:
     """MARG-2: at most 8x makes 12.5 % of the 5 and 10 % tiers, with half of that as maintenance, and leaves 20 % alone."""
-    sim = market(tiers=CLASS_D, knobs={(margin.margin_rules, "leverage_max_milli"): 8_000})
-    rows = sim.memory[margin.tiers]
+    sim = market(tiers=CLASS_D, knobs={(brackets.margin_rules, "leverage_max_milli"): 8_000})
+    rows = sim.memory[brackets.tiers]
     assert rows["initial_ppb"][:4].tolist() == [125_000_000, 125_000_000, 200_000_000, 300_000_000]
     assert rows["maintenance_ppb"][:4].tolist() == [62_500_000, 62_500_000, 100_000_000, 150_000_000]
-    assert margin.initial(sim.world, 0, 260_000 * DOLLAR) == (31_250 + 2_000) * DOLLAR
+    assert brackets.initial(sim.world, 0, 260_000 * DOLLAR) == (31_250 + 2_000) * DOLLAR
 
 
 def test_initial_margin_after_the_worst_fill() -> None:
@@ -138,18 +138,18 @@ def test_what_only_reduces_needs_no_margin() -> None:
 
 
 def test_an_account_is_looked_at_once_and_again_when_a_mark_crosses_its_price() -> None:
-    """MARG-5: 1,000 lots long on $100; equity 100 - 10 d meets maintenance 25 - .25 d at d = $7.69: a mark of 92.31."""
+    """MARG-5, MARG-10: 1,000 lots long on $100; equity 100 - 10 d meets maintenance 25 - .25 d at d = $7.69: a mark of 92.31."""
     sim = market(people=2, dollars=100, knobs=NO_FEES)
     perp(sim, ANN, BUY, 10_000, 1_000)
     perp(sim, BOB, SELL, 10_000, 1_000)
-    assert sim.memory[margin.changed]["account"][0] == 3  # Ann, Bob, and the backstop that was endowed
+    assert sim.memory[attention.changed]["account"][0] == 3  # Ann, Bob, and the backstop that was endowed
     go(sim)
-    assert sim.memory[margin.changed]["account"][0] == 0
+    assert sim.memory[attention.changed]["account"][0] == 0
     jump(sim, 92.31)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     jump(sim, 92.30)
-    assert margin.frozen(sim.world, ANN) == 1
-    assert margin.frozen(sim.world, BOB) == 0
+    assert attention.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, BOB) == 0
 
 
 def test_two_tickers_falling_together_are_seen() -> None:
@@ -161,9 +161,9 @@ def test_two_tickers_falling_together_are_seen() -> None:
     go(sim)
     put_price(sim, 92.30, 1)
     jump(sim, 92.32)
-    assert (mark(sim, 0), mark(sim, 1), margin.frozen(sim.world, ANN)) == (9_232, 9_230, 0)
+    assert (mark(sim, 0), mark(sim, 1), attention.frozen(sim.world, ANN)) == (9_232, 9_230, 0)
     jump(sim, 92.30)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1
 
 
 def test_funding_alone_is_seen_though_no_mark_moves() -> None:
@@ -176,11 +176,11 @@ def test_funding_alone_is_seen_though_no_mark_moves() -> None:
     accounts.transfer(sim.world, 0, ANN, accounts.OUTSIDE, 25 * DOLLAR - 50_000, accounts.DEPOSIT)
     go(sim)
     sim.memory[funding.fundings]["hourly_pusd"][0] = 40_000 * 1_000_000
-    margin.note_change(sim.world, ANN)  # as everybody is looked at when the rate changes
+    attention.note_change(sim.world, ANN)  # as everybody is looked at when the rate changes
     seen = []
     for _ in range(6):
         go(sim)
-        seen.append((sim.equity(ANN) < margin.required(sim.world, ANN), margin.frozen(sim.world, ANN) == 1))
+        seen.append((sim.equity(ANN) < margin.required(sim.world, ANN), attention.frozen(sim.world, ANN) == 1))
     assert seen == [(False, False)] * 4 + [(True, True)] * 2
 
 
@@ -227,12 +227,12 @@ def test_small_orders_of_one_second_are_added_up() -> None:
 
 def ruled(**numbers: int) -> dict[Any, int]:
     """Rules of margin, without trading fees."""
-    return {**NO_FEES, **{(margin.margin_rules, name): value for name, value in numbers.items()}}
+    return {**NO_FEES, **{(brackets.margin_rules, name): value for name, value in numbers.items()}}
 
 
 def own_size(**more: Any) -> Simulation:
     """Deribit's SOL: 4 % and 2 %, and .0005 % a unit more of both, at $200."""
-    knobs = ruled(form=margin.SIZE_LINEAR, slope_ppb=5_000, leverage_max_milli=25_000)
+    knobs = ruled(form=brackets.SIZE_LINEAR, slope_ppb=5_000, leverage_max_milli=25_000)
     return market(tiers=((0, 40_000_000, 20_000_000),), knobs=knobs, price_usd=200.0, **more)
 
 
@@ -242,9 +242,9 @@ def own_size(**more: Any) -> Simulation:
 def test_rates_that_grow_with_the_position_itself(size: int, initial: int, maintenance: int) -> None:
     """MARG-7: Deribit's page (V-M5): 25 SOL at 200 need 4.0125 % and 2.0125 %, 6,000 need 7 % (and 5 %)."""
     sim = own_size()
-    assert margin.initial(sim.world, 0, size * 200 * DOLLAR) == initial
-    assert margin.maintenance(sim.world, 0, size * 200 * DOLLAR) == maintenance
-    assert margin.maintenance(sim.world, 0, 10**6 * 200 * DOLLAR) == 10**6 * 200 * DOLLAR
+    assert brackets.initial(sim.world, 0, size * 200 * DOLLAR) == initial
+    assert brackets.maintenance(sim.world, 0, size * 200 * DOLLAR) == maintenance
+    assert brackets.maintenance(sim.world, 0, 10**6 * 200 * DOLLAR) == 10**6 * 200 * DOLLAR
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])
@@ -257,7 +257,7 @@ def test_a_position_with_rates_of_its_own_is_seen_in_time(side: int) -> None:
     assert perp(sim, BOB, -side, 20_000, 600_000) == matching.ACCEPTED
     assert perp(sim, ANN, side, 20_000, 600_000) == matching.ACCEPTED
     price = 200.0
-    while margin.frozen(sim.world, ANN) == 0:
+    while attention.frozen(sim.world, ANN) == 0:
         assert sim.equity(ANN) >= int(margin.required(sim.world, ANN))
         price -= 0.03 * side
         put_price(sim, round(price, 2))
@@ -268,7 +268,7 @@ def test_a_position_with_rates_of_its_own_is_seen_in_time(side: int) -> None:
 
 def crowded(lots: int) -> Simulation:
     """20 % at first, in a band of open interest from $1M to $2M; so many lots of a dollar are open."""
-    knobs = ruled(leverage_max_milli=5_000, form=margin.WHOLE, crowded_from_uusd=10**6 * DOLLAR, crowded_to_uusd=2 * 10**6 * DOLLAR)  # fmt: skip
+    knobs = ruled(leverage_max_milli=5_000, form=brackets.WHOLE, crowded_from_uusd=10**6 * DOLLAR, crowded_to_uusd=2 * 10**6 * DOLLAR)  # fmt: skip
     sim = market(dollars=10**7, tiers=((0, 200_000_000, 100_000_000),), knobs=knobs)
     if lots:
         assert perp(sim, BOB, SELL, 10_000, lots) == perp(sim, ANN, BUY, 10_000, lots) == matching.ACCEPTED
@@ -283,8 +283,8 @@ def test_initial_margin_grows_with_open_interest(lots: int, initial: int) -> Non
     """MARG-8: dYdX v4, liquidity_tier_test.go (V-M7, V-M9): of $500,000 at 20 %, in a band of 1 to 2 million: 60 % at 1.5 million.
     Maintenance stays."""
     sim = crowded(lots)
-    assert margin.initial(sim.world, 0, 500_000 * DOLLAR) == initial * DOLLAR
-    assert margin.maintenance(sim.world, 0, 500_000 * DOLLAR) == 50_000 * DOLLAR
+    assert brackets.initial(sim.world, 0, 500_000 * DOLLAR) == initial * DOLLAR
+    assert brackets.maintenance(sim.world, 0, 500_000 * DOLLAR) == 50_000 * DOLLAR
 
 
 def test_an_order_is_measured_by_the_open_interest_of_its_second() -> None:
@@ -316,7 +316,7 @@ def before_the_close(**numbers: int) -> Simulation:
 
 def needs(sim: Simulation) -> tuple[int, int]:
     """Initial and maintenance margin of $1,000, dollars."""
-    return tuple(int(f(sim.world, 0, 1_000 * DOLLAR)) // DOLLAR for f in (margin.initial, margin.maintenance))  # type: ignore[return-value]
+    return tuple(int(f(sim.world, 0, 1_000 * DOLLAR)) // DOLLAR for f in (brackets.initial, brackets.maintenance))  # type: ignore[return-value]
 
 
 def test_leverage_is_cut_before_the_close_for_new_positions() -> None:
@@ -325,7 +325,7 @@ def test_leverage_is_cut_before_the_close_for_new_positions() -> None:
     go(sim, 5 * 60 - 1)
     assert needs(sim) == (50, 25)
     go(sim, 1)
-    assert (needs(sim), margin.frozen(sim.world, ANN)) == ((100, 25), 0)
+    assert (needs(sim), attention.frozen(sim.world, ANN)) == ((100, 25), 0)
     accounts.transfer(sim.world, 0, CAT, accounts.OUTSIDE, 9_950 * DOLLAR, accounts.DEPOSIT)
     assert perp(sim, CAT, BUY, 9_999, 501) == matching.NOT_ENOUGH_MARGIN
     assert perp(sim, CAT, BUY, 9_999, 499) == matching.ACCEPTED
@@ -333,14 +333,14 @@ def test_leverage_is_cut_before_the_close_for_new_positions() -> None:
 
 def test_who_is_above_the_cut_is_taken_down_to_it_before_the_close() -> None:
     """MARG-9: Ostium, 15:45 New York: 20x under a cap of 10x is closed in steps until it is 10x, and a little more."""
-    sim = before_the_close(closed_leverage_milli=10_000, closed_for=margin.ALL_POSITIONS)
+    sim = before_the_close(closed_leverage_milli=10_000, closed_for=brackets.ALL_POSITIONS)
     perp(sim, BOB, BUY, 9_999, 1_000)
     go(sim, 5 * 60 - 1)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     go(sim, 1)
-    assert (needs(sim), margin.frozen(sim.world, ANN)) == ((100, 100), 1)
+    assert (needs(sim), attention.frozen(sim.world, ANN)) == ((100, 100), 1)
     go(sim, 20)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     assert 0 < lots_of(sim, ANN) and lots_of(sim, ANN) * DOLLAR <= 10 * sim.equity(ANN)
 
 
@@ -364,31 +364,31 @@ def test_a_share_is_added_while_trading_is_closed() -> None:
 def test_tiers_are_added_up_anew_when_their_rates_move() -> None:
     """MARG-9, MARG-2: class D with 2 points more: $30,000 need 7 % of ten thousand and 12 % of twenty."""
     sim = market(tiers=CLASS_D, knobs=ruled(closed_add_ppb=20_000_000), start_us=SATURDAY_NOON)
-    assert margin.initial(sim.world, 0, 30_000 * DOLLAR) == 3_100 * DOLLAR
-    assert margin.maintenance(sim.world, 0, 30_000 * DOLLAR) == (450 + 1_400) * DOLLAR
+    assert brackets.initial(sim.world, 0, 30_000 * DOLLAR) == 3_100 * DOLLAR
+    assert brackets.maintenance(sim.world, 0, 30_000 * DOLLAR) == (450 + 1_400) * DOLLAR
 
 
 @pytest.mark.parametrize(
     ("given", "column"),
-    [({"slope_ppb": 1}, "slope_ppb"), ({"slope_ppb": 1, "form": margin.SIZE_LINEAR}, None), ({"crowded_from_uusd": 5, "crowded_to_uusd": 5}, "crowded_to_uusd"), ({"crowded_to_uusd": 5}, None), ({}, None)],
+    [({"slope_ppb": 1}, "slope_ppb"), ({"slope_ppb": 1, "form": brackets.SIZE_LINEAR}, None), ({"crowded_from_uusd": 5, "crowded_to_uusd": 5}, "crowded_to_uusd"), ({"crowded_to_uusd": 5}, None), ({}, None)],
 )  # fmt: skip
 def test_what_is_wrong_with_a_margin_rule_is_said_of_it(given: dict[str, int], column: str | None) -> None:
     """MARG-7, MARG-8: a slope without its form, a band that does not rise."""
-    rules = {"slope_ppb": 0, "form": margin.MARGINAL, "crowded_from_uusd": 0, "crowded_to_uusd": 0, **given}
-    wrong = margin.check(SimpleNamespace(**rules))
+    rules = {"slope_ppb": 0, "form": brackets.MARGINAL, "crowded_from_uusd": 0, "crowded_to_uusd": 0, **given}
+    wrong = brackets.check(SimpleNamespace(**rules))
     assert (wrong and wrong[0]) == column
 
 
 def test_a_tier_that_begins_is_seen_at_its_tick() -> None:
     """MARG-2, MARG-5: whole positions: 9,950 lots are $10,000 from 100.51 on and then need twice as much; Ann has too little."""
-    sim = market(2, dollars=100_000, tiers=CLASS_D, knobs={**NO_FEES, (margin.margin_rules, "form"): margin.WHOLE})
+    sim = market(2, dollars=100_000, tiers=CLASS_D, knobs={**NO_FEES, (brackets.margin_rules, "form"): brackets.WHOLE})
     perp(sim, BOB, BUY, 10_000, 9_950)
     perp(sim, ANN, SELL, 10_000, 9_950)
     leave(sim, ANN, 520 * DOLLAR)
     go(sim, 2)
     jump(sim, 100.50)
-    assert margin.frozen(sim.world, ANN) == 0
+    assert attention.frozen(sim.world, ANN) == 0
     go(sim, 2)
     jump(sim, 100.51)
     assert sim.equity(ANN) < margin.required(sim.world, ANN)
-    assert margin.frozen(sim.world, ANN) == 1
+    assert attention.frozen(sim.world, ANN) == 1

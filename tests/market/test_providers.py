@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offhours.sim.chance import tie_order
-from offhours.sim.market import accounts, margin, matching, oracle, pool, providers, waterfall
+from offhours.sim.market import accounts, attention, matching, oracle, pool, providers, waterfall
 from offhours.sim.market.waterfall import ASSIGNED, COVERED, DELEVERAGED
 from plain.market import (
     ANN,
@@ -163,4 +163,4 @@ def test_what_a_provider_took_is_watched() -> None:
     go(sim, 2)
     providers.withdraw(sim.world, CAT)
     jump(sim, 92.0)
-    assert margin.frozen(sim.world, CAT) == 1
+    assert attention.frozen(sim.world, CAT) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhours.sim.market import bank, clock, flight, funding, liquidation, margin, matching, oracle, stops
+from offhours.sim.market import attention, bank, clock, flight, funding, liquidation, matching, oracle, stops
 from plain.market import (
     ANN,
     BOB,
@@ -46,7 +46,7 @@ def test_deposits_come_before_risk() -> None:
     go(sim, 599)
     put_price(sim, 97.0)
     go(sim, 1)
-    assert (sim.equity(ANN), margin.frozen(sim.world, ANN)) == (40 * DOLLAR, 0)
+    assert (sim.equity(ANN), attention.frozen(sim.world, ANN)) == (40 * DOLLAR, 0)
 
 
 def test_funding_is_settled_before_the_trades_of_its_instant() -> None:

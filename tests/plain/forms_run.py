@@ -13,11 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from offhours.sim.declare import Accessor, Knob, spec_of
 from offhours.sim.market import (
     accounts,
+    attention,
+    brackets,
+    engine,
     funding,
     halts,
     insurance,
     interest,
-    liquidation,
     margin,
     oracle,
     sources,
@@ -68,14 +70,14 @@ NUMBERS: dict[tuple[Accessor, str], int] = {
     (funding.funding_rules, "interest_ppb"): 100_000,
     (funding.funding_rules, "band_ppb"): 500_000,
     (funding.funding_rules, "samples_min"): 1,
-    (margin.margin_rules, "slope_ppb"): 1_000_000,
-    (margin.margin_rules, "crowded_from_uusd"): 500 * DOLLAR,
-    (margin.margin_rules, "crowded_to_uusd"): 5_000 * DOLLAR,
-    (margin.margin_rules, "closed_leverage_milli"): 15_000,
-    (margin.margin_rules, "closed_add_ppb"): 5_000_000,
-    (liquidation.liquidation_rules, "large_uusd"): 400 * DOLLAR,
-    (liquidation.liquidation_rules, "cooldown_us"): 30_000_000,
-    (liquidation.liquidation_rules, "escalate_ppb"): 0,
+    (brackets.margin_rules, "slope_ppb"): 1_000_000,
+    (brackets.margin_rules, "crowded_from_uusd"): 500 * DOLLAR,
+    (brackets.margin_rules, "crowded_to_uusd"): 5_000 * DOLLAR,
+    (brackets.margin_rules, "closed_leverage_milli"): 15_000,
+    (brackets.margin_rules, "closed_add_ppb"): 5_000_000,
+    (engine.liquidation_rules, "large_uusd"): 400 * DOLLAR,
+    (engine.liquidation_rules, "cooldown_us"): 30_000_000,
+    (engine.liquidation_rules, "escalate_ppb"): 0,
     (insurance.insurance_rules, "capital_uusd"): 20 * DOLLAR,
     (insurance.insurance_rules, "drawdown_ppb"): 500_000_000,
     (insurance.insurance_rules, "resume_ppb"): 250_000_000,
@@ -88,10 +90,10 @@ NUMBERS: dict[tuple[Accessor, str], int] = {
 COLUMNS = (
     *((oracle.oracle_rules, name) for name in ("form", "index", "closed")),
     *((funding.funding_rules, name) for name in ("form", "premium", "sampling", "payment", "weights")),
-    *((margin.margin_rules, name) for name in ("form", "closed_for")),
-    (liquidation.liquidation_rules, "cooling"),
+    *((brackets.margin_rules, name) for name in ("form", "closed_for")),
+    (engine.liquidation_rules, "cooling"),
     (insurance.insurance_rules, "loss_of"),
-    (liquidation.liquidation_rules, "reduce_from"),
+    (engine.liquidation_rules, "reduce_from"),
 )
 TIERS = ((0, 50_000_000, 25_000_000), (300 * DOLLAR, 60_000_000, 30_000_000), (700 * DOLLAR, 80_000_000, 40_000_000))
 
@@ -100,8 +102,8 @@ def digest(spread_ppb: int, start_us: int, *words: str) -> str:
     """State of a market after a quarter of an hour and more in which its price falls by 7.5 %, and somebody is liquidated."""
     knobs: dict[Any, int] = {
         **NUMBERS,
-        (liquidation.liquidation_rules, "spread_ppb"): spread_ppb,
-        (liquidation.liquidation_rules, "step_tiers"): 1 if "ticker" in words else 0,
+        (engine.liquidation_rules, "spread_ppb"): spread_ppb,
+        (engine.liquidation_rules, "step_tiers"): 1 if "ticker" in words else 0,
         (oracle.oracle_rules, "elsewhere"): oracle.ELSE_BLEND
         if "impact median" in words
         else oracle.ELSE_OWN
@@ -128,7 +130,7 @@ def digest(spread_ppb: int, start_us: int, *words: str) -> str:
     put_price(sim, 92.5)
     below = sim.equity(CAT) - int(margin.required(sim.world, CAT)) + 5 * DOLLAR
     accounts.transfer(sim.world, accounts.USD, CAT, accounts.OUTSIDE, below, accounts.DEPOSIT)
-    margin.note_change(sim.world, CAT)
+    attention.note_change(sim.world, CAT)
     perp(sim, BOB, BUY, 9_300, 300)
     perp(sim, ANN, BUY, 9_000, 1_000)
     go(sim, 1_700)

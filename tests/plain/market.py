@@ -16,13 +16,16 @@ from offhours.sim.declare import Accessor, Knob, spec_of
 from offhours.sim.market import (
     accounts,
     ask,
+    attention,
     backstop,
     bank,
     book,
+    brackets,
     clock,
     collateral,
     conversion,
     deleverage,
+    engine,
     fees,
     funding,
     gap,
@@ -32,7 +35,6 @@ from offhours.sim.market import (
     issuer,
     lending,
     liquidation,
-    margin,
     matching,
     oracle,
     orders,
@@ -72,7 +74,7 @@ Knobs = Mapping[tuple[Accessor, str], int | float]
 NO_FEES: Knobs = {(fees.fee_rules, "maker_ppb"): 0, (fees.fee_rules, "taker_ppb"): 0}
 
 _PER_BOOK = (book.book_rules, fees.fee_rules)
-_PER_TICKER = (oracle.oracle_rules, sources.source_rules, funding.funding_rules, margin.margin_rules, matching.session_rules, collateral.collateral_rules, lending.lending_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
+_PER_TICKER = (oracle.oracle_rules, sources.source_rules, funding.funding_rules, brackets.margin_rules, matching.session_rules, collateral.collateral_rules, lending.lending_rules, issuer.issuer_rules, stock.stock_rules, halts.halt_rules, interest.dividend_rules)  # fmt: skip
 _PER_MARKET = (
     conversion.conversion_rules,
     lending.dollar_rules,
@@ -82,7 +84,7 @@ _PER_MARKET = (
     socialised.socialised_rules,
     providers.provider_rules,
     backstop.backstop_rules,
-    liquidation.liquidation_rules,
+    engine.liquidation_rules,
     bank.bank_rules,
     gap.gap_rules,
     interest.interest_rules,
@@ -101,11 +103,11 @@ def default_rules(tickers: int, tiers: Sequence[tuple[int, int, int]] = FLAT) ->
                 filled[name] = knob.choices.index(knob.default) if knob.choices else read(knob.default, knob.unit)
             rules[accessor] = filled
     rules[book.book_rules]["lot_ushares"][1::2] = 100
-    schedule = np.zeros(margin.TIERS, dtype=spec_of(margin.tiers).dtype)
-    schedule["from_uusd"] = margin.NO_TIER
+    schedule = np.zeros(brackets.TIERS, dtype=spec_of(brackets.tiers).dtype)
+    schedule["from_uusd"] = brackets.NO_TIER
     for row, (start, initial, maintenance) in enumerate(tiers):
         schedule["from_uusd"][row], schedule["initial_ppb"][row], schedule["maintenance_ppb"][row] = start, initial, maintenance  # fmt: skip
-    rules[margin.tiers] = np.tile(schedule, tickers)
+    rules[brackets.tiers] = np.tile(schedule, tickers)
     rules[waterfall.places] = stage_list((waterfall.STEPS, waterfall.WHOLE_POSITION, waterfall.VAULT))
     rules[ask.asked] = np.zeros(1 + tickers, dtype=spec_of(ask.asked).dtype)
     return rules
@@ -218,7 +220,7 @@ def leave(sim: Simulation, account: int, equity_uusd: int) -> None:
     more = equity_uusd - sim.equity(account)
     payer, payee = (accounts.OUTSIDE, account) if more > 0 else (account, accounts.OUTSIDE)
     accounts.transfer(sim.world, accounts.USD, payer, payee, abs(more), accounts.DEPOSIT)
-    margin.note_change(sim.world, account)
+    attention.note_change(sim.world, account)
 
 
 def report(sim: Simulation) -> Any:

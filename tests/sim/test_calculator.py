@@ -22,7 +22,7 @@ from offhours.sim.compile import uncompiled
 from offhours.sim.forms.backstops import insurance_delta_quantums
 from offhours.sim.forms.funding import inverse_profit
 from offhours.sim.forms.margin import tiered_margin
-from offhours.sim.market import deleverage, funding, liquidation, margin, oracle, positions
+from offhours.sim.market import brackets, deleverage, engine, funding, oracle, positions
 from offhours.sim.mistake import Mistake
 from plain.funding import weighted
 from plain.market import CLASS_D, FRIDAY_OPEN, SATURDAY_NOON, market
@@ -370,7 +370,7 @@ def test_the_market_runs_what_is_asked() -> None:
         (funding.rate_of, (funding.PREMIUM_ALONE, -71_234_567, 0, 0, 10**9, 24, 2_500_000)),
         (oracle.mark_price, (250.1, -3.7, 10_000_000)),
         (oracle.own_book_weight, (360_000_000, 3_600_000_000)),
-        (liquidation.zero_equity_price, (25_000.0, 1.0e9, -400, 10_000, 5_500_000)),
+        (engine.zero_equity_price, (25_000.0, 1.0e9, -400, 10_000, 5_500_000)),
         (deleverage.bitmex_score, (-5.0e6, 1.0e8, 9.5e7, 1.0e7)),
     ):
         assert kernel(*inputs) == uncompiled(kernel)(*inputs)
@@ -553,8 +553,8 @@ def test_margin_is_what_the_market_asks(lots: int, cents_: int, form: str) -> No
     notional = lots * cents_ * 100
     asked = ask("margin", "kraken", size=Fraction(lots, 100), price=Fraction(cents_, 100), whole=form)
     assert asked["notional"] * 10**6 == notional
-    assert asked["initial_margin"] * 10**6 == margin.initial(sim.world, 0, notional)
-    assert asked["maintenance_margin"] * 10**6 == margin.maintenance(sim.world, 0, notional)
+    assert asked["initial_margin"] * 10**6 == brackets.initial(sim.world, 0, notional)
+    assert asked["maintenance_margin"] * 10**6 == brackets.maintenance(sim.world, 0, notional)
 
 
 @given(
@@ -566,17 +566,17 @@ def test_graded_margin_is_what_the_market_asks(
     lots: int, cents_: int, slope: int, lend: int, add: int, binds: bool, interest: int, closed: bool
 ) -> None:
     """MARG-7 to MARG-9: at any size, hour and open interest the calculator's margin is the kernel's, to the micro-dollar."""
-    form = margin.SIZE_LINEAR if slope else margin.WHOLE
+    form = brackets.SIZE_LINEAR if slope else brackets.WHOLE
     numbers = {
         "form": form, "slope_ppb": slope, "closed_leverage_milli": lend, "closed_add_ppb": add, "closed_for": int(binds),
         "crowded_from_uusd": 10**12, "crowded_to_uusd": 2 * 10**12,
     }  # fmt: skip
     sim = market(
-        knobs={(margin.margin_rules, name): value for name, value in numbers.items()}, tiers=CLASS_D,
+        knobs={(brackets.margin_rules, name): value for name, value in numbers.items()}, tiers=CLASS_D,
         start_us=SATURDAY_NOON if closed else FRIDAY_OPEN, price_usd=cents_ / 100,
     )  # fmt: skip
     sim.memory[positions.interests]["long_lots"][0] = interest * 10**4 // cents_
-    margin.regrade(sim.world, 0)
+    brackets.regrade(sim.world, 0)
     asked = ask(
         "margin", "tiers", size=Fraction(lots, 100), price=Fraction(cents_, 100), whole="yes",
         tiers=[(Fraction(edge, 10**6), Fraction(initial, 10**9), Fraction(kept, 10**9)) for edge, initial, kept in CLASS_D],
@@ -584,8 +584,8 @@ def test_graded_margin_is_what_the_market_asks(
         all_positions=binds, open_interest=Fraction(interest * 10**4 // cents_ * cents_, 10**4), lower="1M", upper="2M",
     )  # fmt: skip
     notional = lots * cents_ * 100
-    assert asked["initial_margin"] * 10**6 == margin.initial(sim.world, 0, notional)
-    assert asked["maintenance_margin"] * 10**6 == margin.maintenance(sim.world, 0, notional)
+    assert asked["initial_margin"] * 10**6 == brackets.initial(sim.world, 0, notional)
+    assert asked["maintenance_margin"] * 10**6 == brackets.maintenance(sim.world, 0, notional)
 
 
 @given(
@@ -631,11 +631,11 @@ def kraken_market(form: str) -> Any:
     """A market with Kraken's tiers, filled in as the real one's are."""
     changes = layers.set_layer([("perp.margin.form", form)], ["TSLAx"])
     resolved = rules.resolve("kraken", ["TSLAx"], changes=changes)
-    own = resolved[margin.margin_rules][0]
+    own = resolved[brackets.margin_rules][0]
     sim = market()
-    sim.memory[margin.margin_rules][0] = own
-    sim.memory[margin.tiers][:] = resolved[margin.tiers]
-    margin.prepare(sim.memory[margin.tiers], int(own["leverage_max_milli"]), int(own["maintenance_ppb"]))
+    sim.memory[brackets.margin_rules][0] = own
+    sim.memory[brackets.tiers][:] = resolved[brackets.tiers]
+    brackets.prepare(sim.memory[brackets.tiers], int(own["leverage_max_milli"]), int(own["maintenance_ppb"]))
     return sim
 
 

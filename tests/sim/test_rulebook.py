@@ -8,7 +8,7 @@ import pytest
 
 from offhours.sim import layers, rulebook
 from offhours.sim.layers import Layer
-from offhours.sim.market import margin
+from offhours.sim.market import brackets
 from offhours.sim.mistake import Mistake
 from offhours.sim.rules import resolve
 
@@ -42,7 +42,7 @@ def test_kraken_is_what_its_documents_say() -> None:
     assert rules.setting("perp.oracle.premium_cap").text == "1 %"
     assert rules.setting("perp.margin.class").text == "D"
     # Class D of the multi-collateral schedule: 20x, 10x, 5x, 3.33x, 2x from $0, 10k, 250k, 500k, 2M.
-    tiers = rules[margin.tiers][:6]
+    tiers = rules[brackets.tiers][:6]
     assert list(tiers["from_uusd"][:5]) == [0, 10_000 * 10**6, 250_000 * 10**6, 500_000 * 10**6, 2_000_000 * 10**6]
     assert list(tiers["initial_ppb"][:5]) == [50_000_000, 100_000_000, 200_000_000, 300_000_000, 500_000_000]
     assert list(tiers["maintenance_ppb"][:5]) == [25_000_000, 50_000_000, 100_000_000, 150_000_000, 250_000_000]

@@ -14,7 +14,7 @@ from offhours.sim import layers
 from offhours.sim.declare import A, Knob, table
 from offhours.sim.given import Origin, read_toml
 from offhours.sim.knobs import SECTIONS, Section
-from offhours.sim.market import book, margin
+from offhours.sim.market import book, brackets
 from offhours.sim.mistake import Mistake
 from offhours.sim.rulebook import Venue
 from offhours.sim.rules import Rules, resolve
@@ -146,17 +146,17 @@ CLASS_E = "[margin_class.E]\ntiers = [{ from = '$0', initial = '10 %', maintenan
 
 
 def test_a_margin_class_fills_the_tier_table() -> None:
-    tiers = build(CLASS_D)[margin.tiers]
-    assert len(tiers) == 2 * margin.TIERS
-    assert list(tiers["from_uusd"][:3]) == [0, 10_000_000_000, margin.NO_TIER]
+    tiers = build(CLASS_D)[brackets.tiers]
+    assert len(tiers) == 2 * brackets.TIERS
+    assert list(tiers["from_uusd"][:3]) == [0, 10_000_000_000, brackets.NO_TIER]
     assert list(tiers["initial_ppb"][:2]) == [50_000_000, 100_000_000]
     assert list(tiers["maintenance_ppb"][:2]) == [25_000_000, 50_000_000]
-    assert np.array_equal(tiers[: margin.TIERS], tiers[margin.TIERS :])
+    assert np.array_equal(tiers[: brackets.TIERS], tiers[brackets.TIERS :])
 
 
 def test_a_scenario_may_bring_its_own_margin_class() -> None:
     rules = build(CLASS_D, scenario="[perp.margin]\nclass = 'E'\n" + CLASS_E)
-    assert rules[margin.tiers]["initial_ppb"][0] == 100_000_000
+    assert rules[brackets.tiers]["initial_ppb"][0] == 100_000_000
     assert rules.setting("perp.margin.class").text == "E"
     assert [d.name for d in rules.differences()] == ["perp.margin.class"]
 
@@ -164,7 +164,7 @@ def test_a_scenario_may_bring_its_own_margin_class() -> None:
 def test_who_speaks_last_must_be_possible_and_who_spoke_earlier_is_limited() -> None:
     earlier = CLASS_D + "leverage_max = '20x'\n" + CLASS_E
     rules = build(earlier, sets={"perp.margin.class": "E"})
-    assert rules[margin.tiers]["initial_ppb"][0] == 100_000_000
+    assert rules[brackets.tiers]["initial_ppb"][0] == 100_000_000
     with pytest.raises(Mistake, match="at most 10x, the most that margin class E lends"):
         build(earlier, scenario="[perp.margin]\nclass = 'E'\nleverage_max = '20x'")
 

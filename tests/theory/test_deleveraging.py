@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offhours.sim.market import accounts, deleverage, margin
+from offhours.sim.market import accounts, attention, deleverage
 from offhours.sim.market.waterfall import DELEVERAGED
 from plain.market import BOB, BUY, CAT, DAN, DOLLAR, EVE, NO_FEES, SELL, Simulation, jump, leave, lots_of, market, perp
 
@@ -36,7 +36,7 @@ def static_example(form: int, first: int = CAT) -> Simulation:
         perp(sim, account, SELL, 10_000, lots)
         assert perp(sim, other, BUY, 10_000, lots) == 0
     accounts.transfer(sim.world, accounts.USD, LOSER, other, 10 * DOLLAR, accounts.BUCKET)
-    margin.note_change(sim.world, LOSER)
+    attention.note_change(sim.world, LOSER)
     if first == BOB:
         leave(sim, BOB, 8 * DOLLAR)
         leave(sim, CAT, 40 * DOLLAR)

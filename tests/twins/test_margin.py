@@ -5,7 +5,19 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from offhours.sim.market import accounts, collateral, funding, lending, margin, matching, oracle, orders, positions
+from offhours.sim.market import (
+    accounts,
+    attention,
+    brackets,
+    collateral,
+    funding,
+    lending,
+    margin,
+    matching,
+    oracle,
+    orders,
+    positions,
+)
 from plain.collateral import Tokens
 from plain.ledger import share_up
 from plain.margin import Holding, equity, maintenance, requirement
@@ -19,7 +31,7 @@ _BASE: dict[tuple[str, bool], Simulation] = {}
 def base(tiers: str, whole: bool) -> Simulation:
     """One account and three tickers."""
     if (tiers, whole) not in _BASE:
-        knobs = {(margin.margin_rules, "form"): int(whole)}
+        knobs = {(brackets.margin_rules, "form"): int(whole)}
         _BASE[tiers, whole] = market(1, tickers=TICKERS, tiers=TIERS[tiers], knobs=knobs)
     return _BASE[tiers, whole]
 
@@ -34,8 +46,8 @@ notionals = st.one_of(
 def test_the_margin_of_a_notional(tiers: str, whole: bool, notional: int) -> None:
     """MARG-2: on, below and above every edge, marginal and whole."""
     sim = base(tiers, whole)
-    assert margin.initial(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 1, whole)
-    assert margin.maintenance(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 2, whole)
+    assert brackets.initial(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 1, whole)
+    assert brackets.maintenance(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 2, whole)
 
 
 holdings = st.builds(
@@ -52,8 +64,8 @@ def write(sim: Simulation, dollars: int, held: list[Holding]) -> None:
     """Make Ann the owner of these, table by table."""
     memory = sim.memory
     memory[accounts.balances]["amount"][ANN * (2 + 2 * TICKERS)] = dollars
-    memory[margin.watches]["held"][ANN] = 7
-    memory[margin.reckoned]["second"][ANN] = 0
+    memory[attention.watches]["held"][ANN] = 7
+    memory[attention.reckoned]["second"][ANN] = 0
     for ticker, h in enumerate(held):
         row = ANN * TICKERS + ticker
         memory[positions.positions]["size_lots"][row] = h.lots
@@ -143,7 +155,7 @@ def test_what_was_reckoned_never_lets_an_order_pass_that_a_fresh_look_would_refu
         sim.endow(ANN, 0, dollars * 1_000_000)
         sim.endow(ANN, 2, 10_000_000)
     for book, side, price, lots, what in sent:
-        sims[1].memory[margin.reckoned]["second"] = 0
+        sims[1].memory[attention.reckoned]["second"] = 0
         if what == 0:
             answers = [matching.cancel_all(sim.world, ANN, book) for sim in sims]
         else:

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from offhours.sim.market import (
     accounts,
+    attention,
     backstop,
+    brackets,
     collateral,
     conversion,
     funding,
     lending,
     liquidation,
-    margin,
     oracle,
     positions,
     stops,
@@ -58,7 +59,7 @@ def base(tickers: int, form: str = "flat") -> Simulation:
     """Eight accounts and a rich counterparty (Ann), twenty seconds before a full hour."""
     if (tickers, form) not in _BASE:
         tiers, whole = FORMS[form]
-        knobs = {**RULES, (margin.margin_rules, "form"): int(whole)}
+        knobs = {**RULES, (brackets.margin_rules, "form"): int(whole)}
         start = FRIDAY_OPEN + 30 * MINUTE - 20 * SECOND
         sim = market(1 + CROWD, tickers=tickers, tiers=tiers, knobs=knobs, start_us=start, orders=64)
         for account in range(ANN, ANN + 1 + CROWD):
@@ -125,7 +126,7 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, form: str,
         held = holdings(sim, account)
         spare = equity(usd(sim, account), held) - maintenance(held, *FORMS[form]) * kept // 1_000
         accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
-        margin.note_change(sim.world, account)
+        attention.note_change(sim.world, account)
     rates = data.draw(
         st.lists(
             st.sampled_from([0, 2_500_000, -2_500_000, 40_000_000, -40_000_000]), min_size=tickers, max_size=tickers
@@ -136,7 +137,7 @@ def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, form: str,
     sim.memory[funding.fundings]["hourly_pusd"] = np.array(rates) * 1_000
     # Whoever slept through the change of the rate is woken as the full hour would wake him.
     for account in everybody:
-        margin.note_change(sim.world, account)
+        attention.note_change(sim.world, account)
     prices = [10_000] * tickers
     for step in data.draw(st.lists(st.lists(moves, min_size=tickers, max_size=tickers), min_size=5, max_size=40)):
         before = in_case(sim)
@@ -225,7 +226,7 @@ def test_triggers_find_whose_tokens_or_debts_have_failed(people: list[Any], path
         worth, needed = margin_of(sim, account)
         spare = worth - needed - kept * DOLLAR
         accounts.transfer(sim.world, accounts.USD, account, accounts.OUTSIDE, spare, accounts.DEPOSIT)
-        margin.note_change(sim.world, account)
+        attention.note_change(sim.world, account)
     go(sim, 1)
     prices = [10_000, 10_000]
     for step in path:

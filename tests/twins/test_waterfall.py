@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from offhours.sim.chance import tie_order
 from offhours.sim.market import (  # fmt: skip
     accounts,
+    attention,
     backstop,
     clock,
     deleverage,
     funding,
     liquidation,
-    margin,
     oracle,
     positions,
     providers,
@@ -74,8 +74,8 @@ def written(
         row["size_lots"], row["cost_uusd"] = size, size * price * 100
         payer, payee = (accounts.OUTSIDE, account) if dollars > 0 else (account, accounts.OUTSIDE)
         accounts.transfer(sim.world, accounts.USD, payer, payee, abs(dollars), accounts.DEPOSIT)
-        margin.note_holding(sim.world, account, 0)
-        margin.note_change(sim.world, account)
+        attention.note_holding(sim.world, account, 0)
+        attention.note_change(sim.world, account)
         tie = tie_order(sim.setup.seed, sim.now_us, int(sim.memory[accounts.accounts]["who"][account]))
         people.append(
             Holder(account, tie, usd(sim, account), size, size * price * 100, house=account < accounts.HOUSES)

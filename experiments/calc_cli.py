@@ -130,7 +130,8 @@ def _print_own_policy(text: str, given: dict[str, Any], allowed: bool, as_json: 
     """What a policy of one's own takes of each; it is asked as the built-in ones are."""
     from offhours.sim.calculator import ask
     from offhours.sim.mistake import Mistake, nearest
-    from offhours.sim.policies import TIME_LIMIT_S, Candidates, checked, load
+    from offhours.sim.policies import Candidates
+    from offhours.sim.programs import TIME_LIMIT_S, checked, load
 
     columns = {
         "scores": "score",

@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     from offhours.agents.mesa_model import OffhoursModel
     from offhours.experiments.run import Run
     from offhours.sim.answers import Deciders
-    from offhours.sim.policies import Program
+    from offhours.sim.programs import Program
 
 REGIMES = ("mature", "launch")
 CALENDARS = ("classic", "24x5")
@@ -265,7 +265,8 @@ class Scenario:
         Raises :class:`Mistake` where that was not allowed.
         """
         from offhours.sim.answers import Decider, Deciders
-        from offhours.sim.policies import POLICIES, TIME_LIMIT_S, must_be_allowed
+        from offhours.sim.policies import POLICIES
+        from offhours.sim.programs import TIME_LIMIT_S, must_be_allowed
 
         found: dict[int, Decider] = {}
         for (ticker, knob), program in self.programs.items():
@@ -573,7 +574,7 @@ def _read_handed(document: Document, rules: Rules, measure_from_us: int, end_us:
 
 def _read_programs(document: Document, rules: Rules) -> dict[tuple[str, str], Program]:
     """The functions of one's own that the rules name: from the table `policies`, else from the files."""
-    from offhours.sim.policies import Program, read_program
+    from offhours.sim.programs import Program, read_program
 
     within = document.content.get("policies", {})
     if not isinstance(within, Mapping):

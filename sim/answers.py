@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from offhours.sim.declare import Memory
 from offhours.sim.market import accounts, ask, clock, deleverage, funding, oracle, positions, ranking
-from offhours.sim.policies import Candidates, Interval, PolicyError, checked, checked_rate, in_lots
+from offhours.sim.policies import Candidates, Interval, PolicyError, in_lots
+from offhours.sim.programs import checked, checked_rate
 
 MONEY, PPB = 1e6, 1e9
 

@@ -13,6 +13,7 @@ from offhours.sim.forms.form import MICRO, Value, form, in_micro, step
 from offhours.sim.forms.liquidation import linear_bankruptcy_price
 from offhours.sim.market import deleverage
 from offhours.sim.mistake import Mistake
+from offhours.sim.programs import checked
 
 
 def offset_room_quantums(balance: int, signed_value: int) -> int:
@@ -39,7 +40,7 @@ def _allocated(name: str, column: str) -> Callable[..., tuple[Fraction, ...]]:
             allowed = f"there are {len(rooms)} rooms and {len(values[0])} of what goes with them"
             raise Mistake("calc adl-allocation", "", "", allowed)
         candidates = policies.Candidates.of([float(room) for room in rooms], **columns)
-        taken = policies.checked(policies.POLICIES[name], candidates, float(budget), name=name)
+        taken = checked(policies.POLICIES[name], candidates, float(budget), name=name)
         return tuple(Fraction(repr(float(part))) for part in taken)
 
     return allocated

@@ -19,7 +19,7 @@ from offhours.experiments.measure import build
 from offhours.experiments.provenance import read_provenance, reproduce
 from offhours.experiments.run import Run, run, run_one
 from offhours.experiments.scenario import Scenario, scenario
-from offhours.sim import policies
+from offhours.sim import policies, programs
 from offhours.sim.market import ask, deleverage, funding
 from offhours.sim.mistake import Mistake
 
@@ -217,7 +217,7 @@ def test_a_market_with_python_agents_asks_too(here: Path) -> None:
 
 def test_of_several_runs_only_the_failing_one_is_lost(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two at a time, one of them in a loop without end: its time is up, its thread ends, the others are whole."""
-    monkeypatch.setattr(policies, "TIME_LIMIT_S", 0.5)
+    monkeypatch.setattr(programs, "TIME_LIMIT_S", 0.5)
     arms = {name: asking(here, perp__adl__policy=f"my_policy.py:{name}") for name in ("fair", "poor", "stuck", "queue")}
     many = run_all(arms, (7, 8))
     found, failures = many.runs, many.failures
@@ -254,7 +254,7 @@ def test_a_control_that_fails_is_named_and_the_run_is_kept(here: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_run_is_one_sentence(here: Path, program: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    monkeypatch.setattr(policies, "TIME_LIMIT_S", 0.3)
+    monkeypatch.setattr(programs, "TIME_LIMIT_S", 0.3)
     (here / "my_policy.py").write_text(program)
     with pytest.raises(MarketFull) as caught:
         run_one(asking(here, perp__adl__policy="my_policy.py:fair"), 7)

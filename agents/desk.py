@@ -509,12 +509,6 @@ def stand_down(world: World, crowd: World, agent: int) -> None:
         providers.withdraw(world, trading_account(world, crowd, agent, ticker))
 
 
-@kernel
-def taken_over_usd(world: World, crowd: World, agent: int, ticker: int) -> float:
-    """Value at the mark that an agent has taken out of liquidations of a ticker so far, dollars."""
-    return providers.taken(world, trading_account(world, crowd, agent, ticker), ticker) / 1.0e6
-
-
 # Luck and sleep
 
 

@@ -13,7 +13,6 @@ from offhours.sim.market.book import NO_ASK, NO_BID, books, depth_lots
 from offhours.sim.market.clock import BAR_LOG, LEVERAGE_LOG, clock, log_row, phase
 from offhours.sim.market.funding import fundings
 from offhours.sim.market.margin import equity, gross_notional, notional
-from offhours.sim.market.money import nearest
 from offhours.sim.market.oracle import oracles
 from offhours.sim.market.orders import BUY, SELL
 from offhours.sim.market.positions import interests
@@ -158,9 +157,3 @@ def mid_usd(world: World, book: int, tick_usd: float) -> float:
     if b.best_bid == NO_BID or b.best_ask == NO_ASK:
         return -1.0
     return (b.best_bid + b.best_ask) / 2.0 * tick_usd
-
-
-@kernel
-def lots_for(value_uusd: int, price_usd: float, lot_shares: float) -> int:
-    """Lots worth a dollar value at a price."""
-    return nearest(value_uusd / 1_000_000.0 / (price_usd * lot_shares))

@@ -532,9 +532,3 @@ def turn(world: World, ticker: int) -> int:
     event.index_usd = o.index_usd
     event.interval_us = f.interval_us
     return 0
-
-
-@kernel
-def due_minute(now_us: int) -> int:
-    """1 at a full minute."""
-    return 1 if now_us % MINUTE_US == 0 else 0

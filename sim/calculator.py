@@ -358,11 +358,14 @@ def _work(form: Form, values: dict[str, Value], origins: dict[str, str]) -> Answ
     for step in form.steps:
         try:
             value = step.function(*(values[name] for name in step.arguments))
-        except (ZeroDivisionError, OverflowError, ValueError, IndexError):
+            value = value if isinstance(value, (tuple, str)) else _exact(value)
+            if value is None:
+                raise ValueError("no number")
+        except (ZeroDivisionError, OverflowError, ValueError, IndexError, AssertionError):
             allowed = f"{form.name} has no {step.name} for these numbers: {_filled(step, values)}"
             raise Mistake(f"calc {form.question}", "", "", allowed) from None
         filled = _filled(step, values)
-        values[step.name] = value if isinstance(value, (tuple, str)) else _exact(value)
+        values[step.name] = value
         result = Shown(step.name, step.kind, values[step.name])
         worked.append(Worked(step.formula, filled, result))
     return Answer(form, shown, tuple(worked), origins)

@@ -183,6 +183,8 @@ def _averaged(premiums: Value, kept: Fraction, rising: Fraction) -> Fraction:
         )
         total = sum(weight(k, funding.RISING) * in_ppb(premium) for k, premium in enumerate(premiums, 1))
         return Fraction(down(total, weights(len(premiums), funding.RISING)), PPB)
+    if not 0 < kept <= 1:
+        raise ValueError("the middle share is one of all")
     ordered = sorted(in_ppb(premium) for premium in premiums)
     count = max(1, int(len(ordered) * kept))
     skipped = (len(ordered) - count) // 2
@@ -331,13 +333,17 @@ form(
 )  # fmt: skip
 
 
+_EXPONENT_MOST = 60
+"""Beyond any price exponent and resolution of a market."""
+
+
 def _dydx_index(rate: Fraction, price: Fraction, duration: Fraction, exponent: Fraction) -> int:
     """Decimals of the price go into the exponent, so that whole numbers go in."""
     digits = 0
     while (price * 10**digits).denominator != 1:
         digits += 1
-    if duration.denominator != 1:
-        raise ValueError("funding is settled each hour")
+    if duration.denominator != 1 or abs(exponent) > _EXPONENT_MOST:
+        raise ValueError("funding is settled each hour, of a market that there may be")
     return index_change_quantums(in_ppm(rate), int(price * 10**digits), int(duration), int(exponent) + 6 - digits)
 
 

@@ -200,6 +200,17 @@ def test_a_stock_halted_for_longer_keeps_nobody_else() -> None:
     assert [(e["ticker"], e["reason"]) for e in events(sim)] == [(1, halts.NEWS), (halts.EVERYBODY, halts.LEVEL_1)]
 
 
+def test_a_stock_halted_for_less_waits_with_all_the_others() -> None:
+    """HALT-3, HALT-5: news halts the second stock for two minutes; the breaker's quarter of an hour is longer, for it too."""
+    sim = two(halts=given_halts((1, FRIDAY_OPEN + 10 * SECOND, FRIDAY_OPEN + 2 * MINUTE)))
+    go(sim, 20)
+    jump(sim, 93.0)
+    go(sim, 15 * 60 - 1)
+    assert (seen(sim), now_phase(sim)) == ([0, 0], clock.HALTED)
+    go(sim, 1)
+    assert (seen(sim), now_phase(sim)) == ([1, 1], clock.REGULAR)
+
+
 def test_a_halted_stock_breaks_nothing_until_it_trades_again() -> None:
     """HALT-3: news halts the one that stands for the market; what it loses meanwhile counts from its first second on."""
     sim = two(halts=given_halts((0, FRIDAY_OPEN + 10 * SECOND, FRIDAY_OPEN + MINUTE)))
@@ -304,6 +315,18 @@ def test_a_band_follows_the_average_of_five_minutes() -> None:
         assert len(events(sim)) == 0
         jump(sim, 109.1)
         assert seen(sim) == [1 - halted], seconds
+
+
+def test_an_average_of_five_minutes_is_of_its_300_seconds() -> None:
+    """HALT-4: to the last one: 299 seconds after a price has changed one of the old price is left, a second later none."""
+    sim = market(knobs=BANDED)
+    go(sim, 400)
+    put_price(sim, 104.0)
+    go(sim, 299)
+    row = sim.memory[halts.halts][0]
+    assert (row["kept"], row["sum_uusd"]) == (300, 299 * 104 * DOLLAR + 100 * DOLLAR)
+    go(sim, 1)
+    assert (row["kept"], row["sum_uusd"]) == (300, 300 * 104 * DOLLAR)
 
 
 @given(st.floats(1.0, 1e4), st.floats(0.5, 1.5), st.integers(1, 400_000_000), st.integers(0, 6 * HOUR))

@@ -211,6 +211,16 @@ def test_each_link_leads_somewhere(page: Path) -> None:
             assert anchor in {slug(one) for one in headings}, f"{target} names no heading"
 
 
+@pytest.mark.parametrize(
+    "folders", [("sim", "sim/market"), ("agents",), ("experiments",)], ids=lambda folders: folders[0]
+)
+def test_each_file_of_a_room_is_named_on_its_page(folders: tuple[str, ...]) -> None:
+    page = (ROOT / folders[0] / "README.md").read_text(encoding="utf-8")
+    files = [path.name for folder in folders for path in sorted((ROOT / folder).glob("[!_]*.py"))]
+    assert len(files) > 10
+    assert [name for name in files if name not in page] == []
+
+
 def test_the_rulebook_has_the_rules_of_the_rooms_in_their_words() -> None:
     written = {row[0]: row[1] for row in re.findall(r"^\| ([A-Z]+-\d+) \| (.*?) \| .+ \|$", section(MARKET, "Rulebook"), re.M)}  # fmt: skip
     assert set(written) == set(rules())

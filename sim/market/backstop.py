@@ -16,16 +16,15 @@ from __future__ import annotations
 
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import BACKSTOP, LIQUIDATION_FEE, SHORTFALL, TAKEOVER, TAKEOVER_EDGE, USD, transfer
-from offhours.sim.market.attention import note_change, note_holding
-from offhours.sim.market.funding import settle
+from offhours.sim.market.accounts import BACKSTOP, LIQUIDATION_FEE, SHORTFALL, TAKEOVER_EDGE, USD, transfer
+from offhours.sim.market.attention import note_change
 from offhours.sim.market.margin import equity
 from offhours.sim.market.matching import ENGINE, IOC, place
 from offhours.sim.market.money import share_down, share_up
-from offhours.sim.market.oracle import oracles, value_at_mark
+from offhours.sim.market.oracle import oracles
 from offhours.sim.market.orders import BUY, SELL
 from offhours.sim.market.positions import size as position_size
-from offhours.sim.market.positions import trade as book_position
+from offhours.sim.market.takeover import take_at_mark
 from offhours.sim.market.waterfall import DELEVERAGED, VAULT, WELL, has, note_exhausted, note_paid, stage_after
 
 ANY_POSITION, SOLVENT_ACCOUNTS = 0, 1
@@ -56,19 +55,7 @@ backstops = table(Backstop)
 def take_over(world: World, account: int, ticker: int) -> int:
     """Take an account's whole position in a ticker at the mark; returns the lots taken, signed (BACK-1)."""
     lots = position_size(world, account, ticker)
-    assert lots != 0 and account != BACKSTOP
-    settle(world, account, ticker)
-    settle(world, BACKSTOP, ticker)
-    value = value_at_mark(world, ticker, lots)
-    if lots > 0:
-        transfer(world, USD, BACKSTOP, account, value, TAKEOVER)
-    else:
-        transfer(world, USD, account, BACKSTOP, -value, TAKEOVER)
-    book_position(world, account, ticker, -lots, -value)
-    book_position(world, BACKSTOP, ticker, lots, value)
-    note_holding(world, BACKSTOP, ticker)
-    note_change(world, BACKSTOP)
-    note_change(world, account)
+    value = take_at_mark(world, BACKSTOP, account, ticker, lots)
     edge = max(0, min(share_down(abs(value), backstop_rules(world)[0].edge_ppb), equity(world, account)))
     transfer(world, USD, account, BACKSTOP, edge, TAKEOVER_EDGE)
     b = backstops(world)[0]

@@ -13,16 +13,15 @@ from __future__ import annotations
 from offhours.sim.chance import tie_order
 from offhours.sim.compile import kernel
 from offhours.sim.declare import A, Column, Knob, World, table
-from offhours.sim.market.accounts import ASSIGNMENT_EDGE, TAKEOVER, USD, accounts, transfer
-from offhours.sim.market.attention import frozen, note_change, note_holding
+from offhours.sim.market.accounts import ASSIGNMENT_EDGE, USD, accounts, transfer
+from offhours.sim.market.attention import frozen
 from offhours.sim.market.book import books
 from offhours.sim.market.clock import clock
-from offhours.sim.market.funding import settle
 from offhours.sim.market.margin import free_equity, initial_needed, worst_case
 from offhours.sim.market.money import share_up
 from offhours.sim.market.oracle import oracles, value_at_mark
 from offhours.sim.market.positions import position_row, proportion
-from offhours.sim.market.positions import trade as book_position
+from offhours.sim.market.takeover import take_at_mark
 
 NO_OFFER = 0
 
@@ -183,20 +182,8 @@ def beyond_equity(share_uusd: int, lots: int, of_lots: int, edge_uusd: int) -> i
 @kernel
 def take(world: World, owner: int, account: int, ticker: int, lots: int, edge_uusd: int) -> None:
     """Move `lots` (signed) of a position at the mark, and the edge, to a provider (PROV-4)."""
-    assert lots != 0 and owner != account
-    settle(world, account, ticker)
-    settle(world, owner, ticker)
-    value = value_at_mark(world, ticker, lots)
-    if lots > 0:
-        transfer(world, USD, owner, account, value, TAKEOVER)
-    else:
-        transfer(world, USD, account, owner, -value, TAKEOVER)
-    book_position(world, account, ticker, -lots, -value)
-    book_position(world, owner, ticker, lots, value)
+    value = take_at_mark(world, owner, account, ticker, lots)
     transfer(world, USD, account, owner, edge_uusd, ASSIGNMENT_EDGE)
-    note_holding(world, owner, ticker)
-    note_change(world, owner)
-    note_change(world, account)
     o = offers(world)[position_row(world, owner, ticker)]
     o.room_uusd -= abs(value)
     o.taken_uusd += abs(value)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def sentences(story: Story, acts: Array) -> list[str]:
+    """What befell the account, in order; `acts` are the forced trades of it."""
     run, seen = story.run, story.seen
     population = next((g.population for g in run.scenario.groups if g.name == story.group), "trader")
     bucket = "" if story.parent < 0 else f", an isolated bucket of account {story.parent:,}"

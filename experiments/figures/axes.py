@@ -91,6 +91,7 @@ def draw_title(ax: Axes, text: str, size: float = 11.5, left: float = 0.8) -> No
 
 
 def plain_axes(ax: Axes) -> None:
+    """No frame above and to the right; small labels."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8.5)
     ax.yaxis.label.set_fontsize(9)
@@ -182,6 +183,7 @@ def mark_clock_change(ax: Axes, from_us: int, to_us: int, label: bool = True) ->
 
 
 def axes_over_time(ax: Axes, bars: pd.DataFrame, span: tuple[int, int] | None = None, label: bool = True) -> None:
+    """Hours, shades and clock changes below what was drawn over time."""
     from_us, to_us = span or (int(bars["us"].iloc[0]), int(bars["us"].iloc[-1]))
     shade(ax, bars)
     mark_clock_change(ax, from_us, to_us, label=False)
@@ -202,6 +204,7 @@ def smoothed(values: Any) -> Array:
 
 
 def dollar_ticks(axis: Any) -> None:
+    """Label an axis with dollars, all of them in the unit of the largest."""
     from matplotlib.ticker import FuncFormatter
 
     def text(value: float, place: object) -> str:

@@ -118,6 +118,7 @@ def strip_axes(figure: Figure) -> Sequence[Axes]:
 
 
 def draw_prices(ax: Axes, run: Run, bars: pd.DataFrame, span: tuple[int, int]) -> None:
+    """Index, mark, perp and stock over each other, the stock on top."""
     x = as_days(bars["us"])
     ax.plot(x, bars["index_usd"], color=ORANGE, linewidth=3.4, alpha=0.75, label="index", zorder=2)
     ax.plot(x, bars["mark_usd"], color=BLUE, linewidth=1.5, linestyle=(0, (5, 1.2)), label="mark", zorder=2.2)

@@ -42,6 +42,8 @@ from offhours.sim.market import (
     oracle,
     positions,
     providers,
+    socialised,
+    sources,
     stock,
     stops,
     waterfall,
@@ -736,6 +738,10 @@ FOREIGN = (
         (insurance.insurance_rules, "resume_ppb"): 250_000_000,
         (funding.funding_rules, "sampling"): funding.EACH_FIVE_SECONDS,
         (funding.funding_rules, "weights"): funding.RISING,
+        (oracle.oracle_rules, "index"): oracle.SEVERAL,
+        (oracle.oracle_rules, "guard_ppb"): 30_000_000,
+        (sources.source_rules, "idle_us"): MINUTE,
+        (socialised.socialised_rules, "form"): socialised.BOTH_SIDES,
     },
     {
         (brackets.margin_rules, "form"): brackets.SIZE_LINEAR,
@@ -748,14 +754,16 @@ FOREIGN = (
         (insurance.insurance_rules, "drawdown_ppb"): 500_000_000,
         (funding.funding_rules, "sampling"): funding.OF_AVERAGES,
         (funding.funding_rules, "payment"): funding.CONTINUOUS,
+        (oracle.oracle_rules, "form"): oracle.IMPACT_MEDIAN,
+        (oracle.oracle_rules, "elsewhere"): oracle.ELSE_TOKEN,
     },
 )
-"""Rules that Kraken does not have: of dYdX, Ostium, Bybit and Binance; of Deribit, Hyperliquid, OKX and Drift."""
+"""Rules that Kraken does not have: of dYdX, Ostium, Bybit, Binance and Mango; of Deribit, Hyperliquid, OKX, Drift and Lighter."""
 
 
 @pytest.mark.parametrize("knobs", FOREIGN, ids=["tiers that move", "rates that grow"])
 def test_nothing_breaks_a_law_under_rules_of_other_venues(knobs: Mapping[Any, int]) -> None:
-    """AUD-1 to AUD-11, MARG-5, MARG-7 to MARG-9, LIQ-16 to LIQ-19, INS-4, FALL-1, FALL-3: whoever is below his margin is seen,
+    """AUD-1 to AUD-11, MARG-5, MARG-7 to MARG-9, LIQ-16 to LIQ-19, INS-4, FALL-1, FALL-3, SRC-2, SRC-3, SOC-3, ORC-14: whoever is below his margin is seen,
     whatever moved it."""
     lives = type("Foreign", (Market,), {"knobs": knobs})
     run_state_machine_as_test(lives, settings=settings(max_examples=10, stateful_step_count=30))

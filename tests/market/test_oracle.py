@@ -592,6 +592,21 @@ def test_the_median_of_fair_basis_other_venues_and_impact_mid() -> None:
     assert mark(sim) == 10_000
 
 
+def test_empty_books_leave_a_median_what_there_is() -> None:
+    """ORC-8, ORC-14: fair 100.25, no token, so the index's 100, no impact mid, so the averaged premium's 99.50: 100. An average of the
+    own book stands where it is while the book is empty."""
+    words = (("index", "stock"), ("form", "impact median"), ("elsewhere", "token book"))
+    sim = market(dollars=100_000, shares_of_tokens=100, pinned=False, knobs=with_rules(*words))
+    sim.memory[funding.fundings]["rate_ppb"] = 5_000_000
+    state(sim)["average_usd"] = -0.5
+    go(sim)
+    assert mark(sim) == 10_000
+    sim = market(dollars=100_000, knobs=with_rules(("form", "oracle median"), ("elsewhere", "own average")))
+    state(sim)["average_usd"] = 0.5
+    go(sim, 30)
+    assert (state(sim)["elsewhere_usd"], mark(sim)) == (100.0, 10_050)
+
+
 @pytest.mark.parametrize(
     ("average", "elapsed", "bound_ppb", "expected"),
     [(103.0, 0, 0, 100.0), (103.0, HOUR, 0, 103 - 3 * exp(-1)), (103.0, HOUR, 10_000_000, 101 - exp(-1)), (90.0, HOUR, 10_000_000, 99 + exp(-1))],

@@ -187,6 +187,12 @@ def ann_at_20x(sim: Simulation, *others: int, side: int = BUY) -> Simulation:
     return sim
 
 
+def long_at_20x(**knobs: int) -> Simulation:
+    """Ann long 1,000 lots on $50 against Bob, who has plenty; Cat and Dan have money to bid with. Knobs are of the engine."""
+    given = {(engine.liquidation_rules, name): value for name, value in knobs.items()}
+    return ann_at_20x(market(people=5, knobs={**NO_FEES, **given}), CAT, DAN)
+
+
 def put_price(sim: Simulation, usd: float, ticker: int = 0) -> None:
     """From the next second on the stock is worth this."""
     sim.memory[stock.stock_replays]["price_usd"][ticker] = usd

@@ -4,80 +4,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from offhours.experiments.scenario import CONTROLS, Scenario, every_knob, read_scenario, scenario, scenarios
-from offhours.sim.declare import A, Column, Knob
-from offhours.sim.market import brackets, halts
+from offhours.experiments.scenario import CONTROLS, every_knob, read_scenario, scenario, scenarios
 from offhours.sim.mistake import Mistake
 from plain.fresh import printed
 
-
-class Retail:
-    """A population for these tests."""
-
-    leverage_milli: A[int, Knob("5x", "leverage", "1x", "150x", "wanted leverage", basis="chosen: for a test")]
-    patience_us: A[int, Knob("1h", "us", "1 s", "30 days", "time between looks", basis="chosen: for a test")]
-    taste: A[float, Knob("0.5", "real", "0", "1", "a plain number", basis="chosen: for a test")]
-    seen_us: A[int, Column("i8", "us", "when it last looked")]
-
-
-class Arbitrageur:
-    """Another."""
-
-    hurdle_ppb: A[int, Knob("5 %", "ppb", "0 %", "100 %", "what it must earn", basis="chosen: for a test")]
-
-
-KNOWN: Mapping[str, type] = {"retail": Retail, "arbitrageur": Arbitrageur}
-
-TEXT = """
-question = "What happens?"
-venue = "kraken"
-tickers = ["TSLAx", "SPYx"]
-measure_from = "2026-03-06 09:30"
-end = "2026-03-10 16:00"
-controls = ["always-open", "calm"]
-
-[perp.funding]
-cap = "0.5 %"
-
-[asset.SPYx.perp.funding]
-cap = "0.1 %"
-
-[control.calm]
-"gap.TSLAx.change" = "0 %"
-
-[[gap]]
-ticker = "TSLAx"
-from = "2026-03-06 16:00"
-to = "2026-03-09 09:30"
-change = "-8 %"
-
-[[group]]
-name = "tourists"
-population = "retail"
-count = 200
-latency = "100 ms"
-leverage = "20x"
-taste = { law = "uniform", low = 0.2, high = 0.4 }
-size = { law = "pareto", exponent = 0.8, median = "$500" }
-
-[[group]]
-name = "funds"
-population = "arbitrageur"
-count = 5
-endowment = { usd = "$1M", broker_usd = "$1M", tokens = { TSLAx = "100 shares" }, shares = "$50,000" }
-"""
-
-
-def build(text: str = TEXT, **changes: Any) -> Scenario:
-    return read_scenario(text, "mine.toml", None, changes, known=KNOWN)
+from .asked import KNOWN, TEXT, build
 
 
 def test_what_the_file_says() -> None:
@@ -91,106 +27,6 @@ def test_what_the_file_says() -> None:
     # Friday 09:30 in New York is 14:30 UTC before the clock change; Tuesday 16:00 is 20:00 UTC after it.
     assert s.measure_from_us == np.datetime64("2026-03-06T14:30", "us").astype(int)
     assert s.end_us == np.datetime64("2026-03-10T20:00", "us").astype(int)
-
-
-def test_a_warm_up_of_trading_days_begins_with_an_open() -> None:
-    # Ten sessions before Friday 6 March is Friday 20 February, 09:30 in winter time.
-    assert build().start_us == np.datetime64("2026-02-20T14:30", "us").astype(int)
-    assert build(warm_up="2 days").start_us == np.datetime64("2026-03-04T14:30", "us").astype(int)
-    assert build(start="2026-03-01 12:00").start_us == np.datetime64("2026-03-01T17:00", "us").astype(int)
-
-
-def test_given_moves_and_earnings_are_rows_for_the_stock() -> None:
-    s = build(TEXT + "\n[[earnings]]\nticker = 'SPYx'\nat = '2026-03-09 16:05'\n", **{"gap.TSLAx.surprise": "25 %"})
-    (plan,) = s.plans()
-    assert (plan["ticker"], plan["from_us"], plan["to_us"]) == (0, s.gaps[0].from_us, s.gaps[0].to_us)
-    assert plan["log_return"] == pytest.approx(math.log(0.92), rel=1e-15) and plan["surprise"] == 0.25
-    (release,) = s.releases()
-    assert (release["ticker"], release["release_us"]) == (1, np.datetime64("2026-03-09T20:05", "us").astype(int))
-
-
-HALT = "\n[[halt]]\nticker = '{}'\nfrom = '{}'\nto = '{}'\n"
-
-
-def test_given_halts_are_rows_for_the_market_and_count_in_the_digest() -> None:
-    """HALT-2: one for a ticker, one for all; on a Monday after the clocks went forward."""
-    one, all_ = HALT.format("SPYx", "2026-03-09 11:00", "2026-03-09 12:15"), HALT.format("all", "2026-03-09 15:00", "2026-03-09 16:00")  # fmt: skip
-    s = build(TEXT + one + all_)
-    rows = s.halt_rows()
-    assert rows["ticker"].tolist() == [1, halts.EVERYBODY]
-    assert rows["from_us"][0] == np.datetime64("2026-03-09T15:00", "us").astype(int)
-    assert rows["until_us"][1] == np.datetime64("2026-03-09T20:00", "us").astype(int)
-    assert len({s.digest, build(TEXT + one).digest, build().digest}) == 3
-
-
-@pytest.mark.parametrize(
-    ("ticker", "begin", "end", "says"),
-    [
-        ("SPYx", "2026-03-09 08:00", "2026-03-09 10:00", "halt.from"),
-        ("SPYx", "2026-03-08 11:00", "2026-03-08 12:00", "halt.from"),
-        ("SPYx", "2026-03-09 15:00", "2026-03-09 16:01", "16:00"),
-        ("SPYx", "2026-03-09 15:00", "2026-03-09 15:00", "halt.to"),
-        ("SPY", "2026-03-09 15:00", "2026-03-09 15:30", "'SPY'"),
-    ],
-)
-def test_a_halt_outside_regular_hours_is_refused(ticker: str, begin: str, end: str, says: str) -> None:
-    with pytest.raises(Mistake, match=says):
-        build(TEXT + HALT.format(ticker, begin, end))
-
-
-def test_members_are_drawn_from_their_groups_laws() -> None:
-    tourists = build().group("tourists")
-    drawn = tourists.draw(seed=7)
-    assert set(drawn) == {"leverage_milli", "patience_us", "taste"}
-    assert set(drawn["leverage_milli"]) == {20_000} and set(drawn["patience_us"]) == {3_600_000_000}
-    assert len(set(drawn["taste"])) == 200
-    usd = tourists.endow(7, {"TSLAx": 400_000_000, "SPYx": 600_000_000}).usd_uusd
-    assert usd.max() / usd.sum() == pytest.approx(0.15, abs=1e-6)
-
-
-def test_an_endowment_is_in_shares_or_in_dollars_worth() -> None:
-    has = build().group("funds").endow(7, {"TSLAx": 400_000_000, "SPYx": 600_000_000})
-    assert has.usd_uusd.tolist() == [10**12] * 5
-    assert has.tokens_ushares.tolist() == [[100_000_000, 0]] * 5
-    assert has.shares_ushares[0].tolist() == [125_000_000, 83_333_333]
-
-
-def test_growing_one_group_leaves_all_others_draws_unchanged() -> None:
-    few, many = build(), build(**{"group.funds.count": "50"})
-    before, after = few.group("tourists").draw(7), many.group("tourists").draw(7)
-    assert all(np.array_equal(before[column], after[column]) for column in before)
-
-
-def test_anything_can_be_set_by_name() -> None:
-    s = build(
-        **{
-            "group.tourists.count": "0",
-            "group.tourists.leverage": '{ law = "choice", values = ["5x", "10x"] }',
-            "group.funds.endowment.usd": "$2M",
-            "gap.TSLAx.change": "-10 %",
-            "perp.margin.leverage_max": 10,
-            "TSLAx.perp.funding.cap": "1 %",
-            "end": "2026-03-09 16:00",
-        }
-    )
-    assert s.group("tourists").count == 0
-    assert s.group("tourists").laws["leverage_milli"].canonical() == ["choice", [5_000, 10_000], [1.0, 1.0]]
-    assert s.group("funds").usd.canonical() == ["constant", 2 * 10**12]
-    assert s.gaps[0].change_ppb == -100_000_000
-    assert list(s.rules[brackets.margin_rules]["leverage_max_milli"]) == [10_000] * 2
-    assert s.rules.setting("perp.funding.cap", "TSLAx").text == "1 %"
-    assert s.end_us < build().end_us
-
-
-def test_changes_add_up_and_the_scenario_they_came_from_stays() -> None:
-    s = build()
-    one = s.with_changes({"group.tourists.count": 0})
-    two = one.with_changes({"perp.margin.leverage_max": "10x", "group.tourists.count": 7})
-    assert [x.group("tourists").count for x in (s, one, two)] == [200, 0, 7]
-    assert s.with_changes({}) == s and "count = 200" in s.to_toml()
-    assert dict(two.changes) == {"group.tourists.count": 7, "perp.margin.leverage_max": "10x"}
-    assert [d.name for d in one.differences()] == ["perp.funding.cap", "perp.funding.cap"]
-    assert [d.ticker for d in one.differences()] == ["TSLAx", "SPYx"]
 
 
 def test_the_digest_is_of_the_market_not_of_the_words() -> None:
@@ -254,10 +90,6 @@ def test_a_scenario_before_its_rulebook_is_hypothetical() -> None:
         TEXT.replace("2026-03-06", "2026-05-08").replace("2026-03-09", "2026-05-11").replace("2026-03-10", "2026-05-12")
     )
     assert build(late).hypothetical == ""
-
-
-def test_whoever_spoke_before_the_class_was_chosen_is_limited_not_refused() -> None:
-    assert build(**{"perp.margin.class": "E"}).group("tourists").draw(7)["leverage_milli"][0] == 20_000
 
 
 def test_the_scenarios_that_come_with_it() -> None:
@@ -336,24 +168,11 @@ def test_each_mistake_in_a_file_is_one_sentence(right: str, wrong: str, sentence
     assert "\n" not in str(mistake.value)
 
 
-def test_a_local_time_that_does_not_exist_or_exists_twice_says_so() -> None:
-    with pytest.raises(Mistake, match="2026-03-08 02:30"):
-        build(end="2026-03-08 02:30")
-    with pytest.raises(Mistake, match="2026-11-01 01:30"):
-        build(end="2026-11-01 01:30")
-
-
 def test_a_scenario_that_does_not_exist() -> None:
     with pytest.raises(Mistake, match=r"there is no scenario 'weekend-gab'.*did you mean weekend-gap\?"):
         scenario("weekend-gab", known=KNOWN)
     with pytest.raises(Mistake, match=r"nowhere\.toml: cannot be read: No such file"):
         scenario("nowhere.toml", known=KNOWN)
-
-
-def test_two_moves_of_one_stock_in_one_window_are_refused() -> None:
-    move = TEXT[TEXT.index("[[gap]]") : TEXT.index("[[group]]")]
-    with pytest.raises(Mistake, match="two moves are given for one closed window"):
-        build(TEXT + move)
 
 
 def test_every_knob_has_a_name_a_meaning_and_a_basis() -> None:

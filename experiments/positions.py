@@ -21,7 +21,7 @@ import csv
 import importlib.resources
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +31,7 @@ import numpy as np
 
 from offhours.experiments.words import counted
 from offhours.sim.given import plain_text
-from offhours.sim.market import accounts
+from offhours.sim.market import accounts, brackets
 from offhours.sim.market.book import book_rules
 from offhours.sim.mistake import Mistake, nearest
 from offhours.sim.rules import Rules
@@ -46,6 +46,10 @@ NO_GROUP = "book"
 ROWS_MOST = 1_000_000
 MICRO = 10**6
 NUMBER_MOST = 10**12
+SHARES_MOST = 10**9
+"""Of one ticker, in all."""
+DOLLARS_MOST = 10**11
+"""Of all positions and all collateral."""
 _NUMBER = re.compile(r"[+-]?(\d{1,18}\.?\d{0,18}|\.\d{1,18})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 EXAMPLE = "example-book.csv"
 
@@ -76,6 +80,8 @@ class Handed:
     tickers: tuple[str, ...]
     rounded: int
     """How many sizes were rounded to whole lots."""
+    thin: int
+    """How many accounts have less collateral than what is lent at most asks for, at their entry prices."""
     rows: tuple[str, ...] = field(repr=False)
     """The file's rows with numbers in place of names, so that a run can be made again from its own record."""
     names: tuple[str, ...] = field(repr=False, compare=False)
@@ -116,6 +122,10 @@ class Handed:
                     f"  {ticker}: long ${long_uusd / MICRO:,.0f}, short ${short_uusd / MICRO:,.0f} at entry; "
                     f"net ${(long_uusd - short_uusd) / MICRO:,.0f} is held against the outside world"
                 )
+        if self.thin:
+            lines.append(
+                f"  {counted(self.thin, 'account')} with less collateral than the venue's largest leverage asks for at entry"
+            )
         if self.rounded:
             lines.append(f"  {self.rounded:,} sizes were rounded to whole lots")
         return lines
@@ -208,6 +218,7 @@ class _Book:
             anonymous.append(
                 ",".join([*(w.replace(",", "") for w in words), row["collateral"].replace(",", ""), group])
             )
+        self.check_reach(positions.values(), collateral)
         return Handed(
             self.name,
             at_us,
@@ -217,9 +228,33 @@ class _Book:
             tuple(positions.values()),
             tuple(self.rules.tickers),
             rounded,
+            self.thin(positions.values(), collateral),
             tuple(anonymous),
             tuple(numbers),
         )
+
+    def check_reach(self, positions: Collection[Position], collateral: Sequence[int]) -> None:
+        """Refuse a book that could not be counted exactly."""
+        for number, ticker in enumerate(self.rules.tickers):
+            lot_ushares = int(self.rules[book_rules]["lot_ushares"][2 * number])
+            shares = sum(abs(p.lots) for p in positions if p.ticker == number) * lot_ushares // MICRO
+            if shares > SHARES_MOST:
+                raise Mistake(
+                    self.name, "size", "", f"holds {shares:,} shares of {ticker}; at most {SHARES_MOST:,} fit"
+                )
+        dollars = (sum(abs(p.value_uusd) for p in positions) + sum(collateral)) // MICRO
+        if dollars > DOLLARS_MOST:
+            raise Mistake(
+                self.name, "", "", f"comes to ${dollars:,} of positions and collateral; at most ${DOLLARS_MOST:,} fit"
+            )
+
+    def thin(self, positions: Collection[Position], collateral: Sequence[int]) -> int:
+        """How many accounts have less collateral than what is lent at most asks for."""
+        least = [0] * len(collateral)
+        for p in positions:
+            most_milli = int(self.rules[brackets.margin_rules]["leverage_max_milli"][p.ticker])
+            least[p.account] += abs(p.value_uusd) * 1000 // most_milli
+        return sum(own < needed for own, needed in zip(collateral, least))
 
     def rows(self, text: str) -> list[tuple[int, dict[str, str]]]:
         """Lines by number, as columns by name; headings may have `_` for a space and any case."""

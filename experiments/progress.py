@@ -86,15 +86,21 @@ def say_compiling() -> None:
 
 
 def counting() -> Callable[[Step], None]:
-    """A line a finished run: how many of all, and about how long the others take."""
-    began = time.monotonic()
+    """A line a finished run: how many of all, and about how long the others take.
+
+    The first one runs alone and may have had to compile, so it says nothing of the others.
+    """
+    first_s = 0.0
 
     def done(step: Step) -> None:
-        left = (time.monotonic() - began) / step.done * (step.total - step.done)
+        nonlocal first_s
         before = f" ({step.kept} more were there from before)" if step.kept else ""
-        typer.echo(
-            f"{step.done} of {step.total} runs{before}: {step.label}, seed {step.seed}; {about(left)} left", err=True
-        )
+        text = f"{step.done} of {step.total} runs{before}: {step.label}, seed {step.seed}"
+        if step.done == 1:
+            first_s = time.monotonic()
+        elif step.done < step.total:
+            text += f"; {about((time.monotonic() - first_s) / (step.done - 1) * (step.total - step.done))} left"
+        typer.echo(text, err=True)
 
     return done
 

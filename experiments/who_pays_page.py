@@ -7,6 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,19 +62,35 @@ def _mean(book: Rulebook, name: str) -> float:
     return book.mean(lambda own: own.parts.get(name, 0.0))
 
 
+def _shared(books: Sequence[Rulebook]) -> list[Rulebook]:
+    """The same with those seeds alone that all have; as they are, where they share none."""
+    seeds = set.intersection(*({own.seed for own in book.bills} for book in books))
+    return (
+        [replace(book, runs=[run for run in book.runs if run.seed in seeds]) for book in books]
+        if seeds
+        else list(books)
+    )
+
+
 def title(found: SideBySide) -> str:
-    """The finding: where others than the liquidated accounts bear most and least, and who bears most of the most."""
+    """The finding: where others than the liquidated accounts bear most and least, and who bears most of the most.
+
+    Where runs were lost it is told from the seeds that all have.
+    """
     known = [book for book in found.books if book.bills]
     if len(known) < 2:
         return "Who pays: fewer than two have a run, so nothing can be compared"
+    known = _shared(known)
     cost = {book.label: book.mean(lambda own: own.others) for book in known}
     most, least = max(known, key=lambda b: cost[b.label]), min(known, key=lambda b: cost[b.label])
+    what = "policies" if found.policies else "rulebooks"
     if cost[most.label] < CENT:
-        what = "policies" if found.policies else "rulebooks"
         return f"Under {len(cost)} {what} the margin of the liquidated accounts pays all: others pay and lose nothing"
     payer = max((name for name in most.payers if name != OWN), key=lambda name: _mean(most, name))
     share = _mean(most, payer) / cost[most.label]
     whom = f"{'all' if share > 0.995 else f'{100 * share:.0f} %'} of it {_BORNE.get(payer, f'paid by the {payer}')}"
+    if cost[most.label] - cost[least.label] < CENT:
+        return f"Under {len(cost)} {what} others bear the same, {dollars(cost[most.label])} per $1M of open interest, {whom}"
     rest = "nothing" if cost[least.label] < CENT else dollars(cost[least.label])
     return f"{most.label} costs others {dollars(cost[most.label])} per $1M of open interest, {whom}; {least.label} {rest}{_within_chance(most, least)}"
 
@@ -139,6 +156,16 @@ def _per(found: SideBySide) -> str:
     return f"USD per $1M of open interest {when}, {format_new_york(at_us)[:20]} New York"
 
 
+def _named(found: SideBySide, book: Rulebook) -> str:
+    """A rulebook's label, with how many seeds it has where others have more."""
+    have = len(book.runs)
+    return (
+        book.label
+        if have == max(len(other.runs) for other in found.books)
+        else f"{book.label} ({have} of {len(found.seeds)})"
+    )
+
+
 def _ran(found: SideBySide) -> str:
     """How many runs there are, where they are not all that were asked for."""
     have = [len(book.runs) for book in found.books]
@@ -195,7 +222,7 @@ def lines(found: SideBySide) -> list[str]:
     text = [found.question, title(found), ""]
     for book in found.books:
         bills = book.bills
-        said = f"{book.label}: sourced {book.sourced}, assumed {book.assumed}; a shortfall in {book.hit}"
+        said = f"{_named(found, book)}: sourced {book.sourced}, assumed {book.assumed}; a shortfall in {book.hit}"
         text.append(said)
         if bills:
             shown = [(name, _mean(book, name)) for name in book.payers]
@@ -286,7 +313,9 @@ def draw(found: SideBySide, ax: Axes, narrow: bool = False) -> Axes:
     for place, book in enumerate(found.books):
         ax.annotate(f"{book.sourced} / {book.assumed}", (1.0, place), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=9)  # fmt: skip
     ax.annotate("sourced /\nassumed", (1.0, -0.62), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#555555")  # fmt: skip
-    ax.set_yticks(range(len(found.books)), [textwrap.fill(book.label, 11 if narrow else 22) for book in found.books])
+    ax.set_yticks(
+        range(len(found.books)), [textwrap.fill(_named(found, book), 11 if narrow else 22) for book in found.books]
+    )
     ax.set_ylim(len(found.books) - 0.4, -0.75)
     # Room for a total behind the longest bar, and for the column of evidence.
     wide = (1.65 if narrow else 1.28) * (reach or 1.0)
@@ -358,7 +387,7 @@ def _row(name: str, cells: Sequence[str], less: bool = False) -> str:
 
 
 def _table(found: SideBySide, body: str) -> str:
-    head = "".join(f"<th>{escape(book.label)}</th>" for book in found.books)
+    head = "".join(f"<th>{escape(_named(found, book))}</th>" for book in found.books)
     return f'<div class="wide"><table><thead><tr><th scope=row></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'  # fmt: skip
 
 

@@ -167,9 +167,13 @@ def checked(
         own = candidates.frozen()
         given = _within(called, lambda: chosen(own, budget), seconds)
     try:
+        if given is None or np.iscomplexobj(given):
+            raise TypeError
         found = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise PolicyError(called, f"returned {type(given).__name__}, not a number for each candidate") from None
+        raise PolicyError(
+            called, f"returned {'nothing' if given is None else type(given).__name__}, not a number for each candidate"
+        ) from None
     count = len(candidates)
     if found.shape != (count,):
         shape = "one number" if found.ndim == 0 else f"{len(found)} numbers" if found.ndim == 1 else "a table"

@@ -66,6 +66,14 @@ def test_it_joins_the_retail_or_takes_its_place(tmp_path: Path) -> None:
         (HEADING + "a, TSLAx, long, 1, 400, 40,\na, TSLAx, short, 1, 400, 0,\n", "line 3: side = 'short': the account holds the other side"),
         (HEADING + "a, TSLAx, long, 1, 400, 40, x\na, TSLAx, long, 1, 400, 0, y\n", "group = 'y': the account is in group 'x' already"),
         (HEADING + "a, TSLAx, long, 1, 400, 40, tourists\n", "each group has a name of its own"),
+        (HEADING.replace(",", ";") + "a;TSLAx;long;1;400;40;x\n", "book.csv: separates its columns by something else than commas"),
+        (HEADING + "a, TSLAx, long, 1,000, 400, 40, x\n", "book.csv, line 2: has more cells than columns; put '10,000' between quotes"),
+        (HEADING + "a, TSLAx, long, nan, 400, 40,\n", "size: 'nan' is not a number like 402.10"),
+        (HEADING + "a, TSLAx, long, 1e99999999, 400, 40,\n", "size: '1e99999999' is not a number like 402.10"),
+        (HEADING + "a, TSLAx, long, 1, 1/3, 40,\n", "entry price: '1/3' is not a number like 402.10"),
+        (HEADING + "a, TSLAx, long, 1e13, 400, 40,\n", "size: '1e13' is above 1,000,000,000,000"),
+        (HEADING + "a, TSLAx, long, 900000000, 0.01, 40,\nb, TSLAx, short, 900000000, 0.01, 40,\n", "book.csv: size: holds 1,800,000,000 shares of TSLAx; at most 1,000,000,000 fit"),
+        (HEADING + "a, TSLAx, long, 1000000, 1000000, 40,\n", "comes to $1,000,000,000,040 of positions and collateral; at most $100,000,000,000 fit"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_its_line_and_its_column(tmp_path: Path, text: str, sentence: str) -> None:
@@ -127,3 +135,20 @@ def test_an_example_ships() -> None:
     assert len(own.positions.groups) == 60
     assert len(own.positions.members()) == 2
     assert set(COLUMNS) <= set(HEADING.strip().replace(", ", ",").split(","))
+
+
+@pytest.mark.parametrize("given", [{}, ["book.csv"], {"rows": 3}])
+def test_a_book_is_a_file_or_a_table(given: object) -> None:
+    with pytest.raises(
+        Mistake, match=r'positions: is a file, or a table like \{ file = "book.csv", replaces = true \}'
+    ):
+        tiny(positions=given)
+
+
+def test_accounts_that_begin_below_their_margin_are_counted(tmp_path: Path) -> None:
+    """At 20x, $4,000 of TSLAx ask for $200: one has it to the dollar, one a dollar less."""
+    text = HEADING + "a, TSLAx, long, 10, 400, 200,\nb, TSLAx, short, 10, 400, 199,\n"
+    own = handed(text, tmp_path).positions
+    assert own is not None and own.thin == 1
+    assert "  1 account with less collateral than the venue's largest leverage asks for at entry" in own.totals()
+    assert not any("less collateral" in line for line in handed(BOOK, tmp_path).positions.totals()[:2])  # type: ignore[union-attr]

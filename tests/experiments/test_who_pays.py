@@ -13,8 +13,9 @@ from matplotlib.text import Text
 
 from offhours.experiments import who_pays, who_pays_page
 from offhours.experiments.intervals import interval_of_mean
-from offhours.experiments.many import Failure
+from offhours.experiments.many import Failure, Step
 from offhours.experiments.metrics.solvency import own_margin_uusd
+from offhours.experiments.progress import counting
 from offhours.experiments.scenario import Scenario, scenario
 from offhours.experiments.who_pays import (
     NOBODY,
@@ -306,3 +307,27 @@ def test_what_is_sourced_and_assumed_is_counted_as_it_is_listed() -> None:
     listed = {line.split()[0]: after for line, after in zip(*[iter(printed("venues").splitlines())] * 2)}
     for label, (sourced, assumed) in found.items():
         assert listed[label].strip() == f"sourced {sourced}, assumed {assumed}"
+
+
+def test_where_runs_were_lost_the_title_is_told_from_what_all_have() -> None:
+    """Seed 0 was bad for all, and lost by one: on seed 1, which both have, nothing differs."""
+    own = tiny()
+    whole, lost = book("one", own, [100.0, 10.0]), book("two", own, [100.0, 10.0])
+    lost.runs = lost.runs[1:]
+    found = side(whole, lost)
+    assert who_pays_page.title(found) == "Under 2 rulebooks others bear the same, $10.00 per $1M of open interest, all of it paid by the insurance fund"  # fmt: skip
+    assert "two (1 of 2)" in texts_of(found) and "one" in texts_of(found)
+    assert "<th>two (1 of 2)</th>" in who_pays_page.page(found)
+    assert any(line.startswith("two (1 of 2): sourced 20") for line in who_pays_page.lines(found))
+
+
+def test_the_time_left_is_told_from_runs_that_did_not_compile(capsys: pytest.CaptureFixture[str]) -> None:
+    done = counting()
+    for number in (1, 2, 3):
+        done(Step("a", number, number, 3, 0))
+    said = capsys.readouterr().err.splitlines()
+    assert (
+        said[0] == "1 of 3 runs: a, seed 1"
+        and said[1].endswith("; about 0 s left")
+        and said[2] == "3 of 3 runs: a, seed 3"
+    )

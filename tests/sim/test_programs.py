@@ -33,6 +33,8 @@ def test_an_own_policy_is_held_to_its_answer() -> None:
     assert "more than he has from candidate 0: 12 of 10" in refused(lambda c, budget: [12, 8])
     assert "less than nothing from candidate 0" in refused(lambda c, budget: [-5, 25])
     assert "returned 3 numbers for 2 candidates" in refused(lambda c, budget: [5, 10, 5])
+    assert "returned nothing, not a number for each candidate" in refused(lambda c, budget: None)
+    assert "returned ndarray, not a number for each candidate" in refused(lambda c, budget: c.room * 1j)
     assert "returned one number" in refused(lambda c, budget: 20)
     assert "returned nan for candidate 1" in refused(lambda c, budget: [5, float("nan")])
     assert "returned str" in refused(lambda c, budget: "half")

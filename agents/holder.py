@@ -7,7 +7,7 @@ margin and take no profit. What happens to them is therefore what rules and pric
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Knob, World, table
 
 
@@ -21,6 +21,7 @@ holders = table(Holder)
 
 
 @kernel
+@rare
 def decide(crowd: World, row: int) -> int:
     """Nothing; how long until the next time, microseconds."""
     return holders(crowd)[row].mean_sleep_us

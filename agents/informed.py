@@ -35,7 +35,7 @@ from offhours.agents.desk import (
 )
 from offhours.agents.desk import agents as people
 from offhours.sim.chance import NEWS, normal
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Knob, World, table
 
 
@@ -55,6 +55,7 @@ informed = table(Informed)
 
 
 @kernel
+@rare
 def decide(world: World, crowd: World, agent: int, row: int) -> int:
     """Compare each perp with what he thinks the stock is worth."""
     me = informed(crowd)[row]

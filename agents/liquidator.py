@@ -44,7 +44,7 @@ from offhours.agents.desk import (
     trading_equity_usd,
     worth_usd,
 )
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 
 
@@ -83,6 +83,7 @@ inventories = table(Inventory)
 
 
 @kernel
+@rare
 def decide(world: World, crowd: World, agent: int, row: int) -> int:
     """Withdraw or come back; trade out of what he holds, hedge the rest, renew the offers."""
     me = liquidators(crowd)[row]

@@ -30,7 +30,7 @@ from offhours.agents.desk import (
     uniform,
 )
 from offhours.sim.chance import CHOICE, PRICE, SIDE, SIZE
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.curves import log
 from offhours.sim.declare import A, Knob, World, table
 
@@ -52,6 +52,7 @@ noise = table(Noise)
 
 
 @kernel
+@rare
 def decide(world: World, crowd: World, agent: int, row: int) -> int:
     """Withdraw what rests, perhaps send one order, and sleep."""
     me = noise(crowd)[row]

@@ -32,7 +32,7 @@ from offhours.agents.desk import (
     token_shares,
     wire,
 )
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 
 
@@ -58,6 +58,7 @@ neutral_stocks = table(NeutralStock)
 
 
 @kernel
+@rare
 def decide(world: World, crowd: World, agent: int, row: int) -> int:
     """Act on the gap between token and stock, then bring tokens and dollars back to where they are needed."""
     for ticker in range(tickers(world)):

@@ -8,7 +8,7 @@ the stock's last quote and for how many shares does, because prices are made of 
 from __future__ import annotations
 
 from offhours.agents.desk import BUY, IOC, LIMIT, NEVER, SELL, lots, now_us, order, stock_usd, ticks
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 
 
@@ -30,6 +30,7 @@ visitors = table(Visitor)
 
 
 @kernel
+@rare
 def decide(world: World, crowd: World, agent: int, row: int) -> int:
     """Wait for the instant, send the order, leave."""
     me = visitors(crowd)[row]

@@ -12,7 +12,7 @@ from offhours.agents import arbitrageur, holder, informed, liquidator, maker, no
 from offhours.agents.desk import NEVER, Agent, Group, agents, groups
 from offhours.agents.followers import leans
 from offhours.sim.chance import tie_order
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market.attention import prefetch_account
 from offhours.sim.market.clock import AGENT_DUE, BUDGET_SPENT, ENDED, RUNNING, clock
@@ -146,6 +146,7 @@ def _is_tied(crowd: World) -> int:
 
 
 @kernel
+@rare
 def _collect_ties(world: World, crowd: World) -> None:
     """Move all who wake at the first instant into the buffer, in the order drawn (WAKE-2)."""
     alarm = alarms(crowd)[0]
@@ -167,6 +168,7 @@ def _collect_ties(world: World, crowd: World) -> None:
 
 
 @kernel
+@rare
 def _move_base(crowd: World, now_us: int) -> None:
     """Count from a later instant: keys keep their order, so the heap stays one."""
     alarm = alarms(crowd)[0]

@@ -34,9 +34,17 @@ COMPILED: bool = os.environ.get("OFFHOURS_COMPILE", "1") != "0" and os.environ.g
 KERNELS: list[Any] = []
 """Every kernel declared so far, for the test that each was compiled once and for the benchmark's count."""
 
+_RARE: set[Any] = set()
+
 _CACHES_KEPT = 3
 
 ROOMS = tuple(f"{__name__.removesuffix('.sim.compile')}.{room}." for room in ("sim", "agents"))
+
+
+def rare(function: Function) -> Function:
+    """Say below `@kernel` that others seldom come to call it: it then takes no room in their code, and what is common gains it."""
+    _RARE.add(function)
+    return function
 
 
 def source_digest() -> str:
@@ -144,10 +152,14 @@ if COMPILED:
         _linking_libraries: list[Any]
         needs: tuple[str, ...] = ()
         bitcode: bytes | None = None
+        rare = False
 
         def finalize(self) -> None:
             self.needs = tuple(dict.fromkeys(part.name for part in self._linking_libraries if isinstance(part, _Part)))
             own = _defined(self._final_module)
+            for name in own if self.rare else ():
+                for attribute in ("cold", "noinline"):
+                    self._final_module.get_function(name).add_function_attribute(attribute)
             for library in self._linking_libraries:
                 if not isinstance(library, _Part):
                     self._final_module.link_in(library._get_module_for_linking(), preserve=True)
@@ -224,6 +236,7 @@ if COMPILED:
             else:
                 name += f"-{identity.unique_id}"
             self.state.library = _PARTS[name] = _Part(self.state.targetctx.codegen(), name)
+            self.state.library.rare = function in _RARE
             ExtractByteCode().run_pass(self.state)
             self.state.lifted, self.state.lifted_from = (), None
             return self._compile_bytecode()

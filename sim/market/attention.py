@@ -5,7 +5,7 @@ MARG-10 An account that changed is looked at once, at the next second.
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel, lowest_bit
+from offhours.sim.compile import kernel, lowest_bit, rare
 from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market.accounts import USD, accounts, balance_row, balances
 from offhours.sim.market.clock import SECOND_US, clock
@@ -140,6 +140,7 @@ def note_change(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def note_everybody(world: World) -> None:
     """At a full hour funding was settled: everybody with a position is looked at again."""
     for account in range(clock(world)[0].accounts):

@@ -14,7 +14,7 @@ BACK-7  By a knob, where a stage stands behind it, it takes over solvent account
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import BACKSTOP, LIQUIDATION_FEE, SHORTFALL, TAKEOVER_EDGE, USD, transfer
 from offhours.sim.market.attention import note_change
@@ -52,6 +52,7 @@ backstops = table(Backstop)
 
 
 @kernel
+@rare
 def take_over(world: World, account: int, ticker: int) -> int:
     """Take an account's whole position in a ticker at the mark; returns the lots taken, signed (BACK-1)."""
     lots = position_size(world, account, ticker)
@@ -110,6 +111,7 @@ def is_ruined(world: World) -> int:
 
 
 @kernel
+@rare
 def unwind(world: World, ticker: int) -> None:
     """Trade a share of the backstop's position into the book (BACK-5)."""
     lots = position_size(world, BACKSTOP, ticker)

@@ -6,7 +6,7 @@ BAR-2  Leverage of a position is its account's gross notional over equity; open 
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.accounts import BACKSTOP, HOUSES, INSURANCE, POOL, USD, amount
 from offhours.sim.market.book import NO_ASK, NO_BID, books, depth_lots
@@ -72,6 +72,7 @@ leverages = table(Leverage, recorded=True)
 
 
 @kernel
+@rare
 def write_bar(world: World, ticker: int) -> None:
     """Record a ticker's minute (BAR-1)."""
     row = bars(world)[log_row(world, BAR_LOG)]
@@ -119,6 +120,7 @@ def leverage_bucket(gross_uusd: int, equity_uusd: int) -> int:
 
 
 @kernel
+@rare
 def write_leverage(world: World) -> None:
     """Record open interest by leverage for all tickers (BAR-2)."""
     c = clock(world)[0]

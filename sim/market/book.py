@@ -9,7 +9,7 @@ BOOK-4  Impact prices are averages over the depth needed for a size; without tha
 
 from __future__ import annotations
 
-from offhours.sim.compile import highest_bit, kernel, lowest_bit
+from offhours.sim.compile import highest_bit, kernel, lowest_bit, rare
 from offhours.sim.declare import A, Column, Knob, World, prefetch, table
 from offhours.sim.market.orders import BUY, NIL, create, discard, orders, queue_behind, shrink, unqueue
 
@@ -240,6 +240,7 @@ def near_edge(world: World, book: int, around_ticks: int) -> int:
 
 
 @kernel
+@rare
 def rebase(world: World, book: int, around_ticks: int) -> None:
     """Centre the window on a price (BOOK-3). Every resting order must have a place in the new window."""
     b = books(world)[book]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.attention import note_everybody
 from offhours.sim.market.book import books
@@ -196,6 +196,7 @@ def rounded_up(rate: float) -> int:
 
 
 @kernel
+@rare
 def own_rate(world: World, ticker: int, notional_uusd: int, rate_ppb: int) -> int:
     """A rate that grows with the position itself, ppb rounded up, at most all of it (MARG-7)."""
     o = oracles(world)[ticker]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import amount, reserved, token_asset
 from offhours.sim.market.book import book_rules, books
@@ -116,6 +116,7 @@ def value_at_index(world: World, ticker: int, utokens: int) -> int:
 
 
 @kernel
+@rare
 def counted(world: World, ticker: int, utokens: int) -> int:
     """What a net quantity of tokens adds to equity (COLL-1), or takes from it where it is owed (COLL-2). Micro-dollars."""
     value = value_at_index(world, ticker, utokens)
@@ -126,12 +127,14 @@ def counted(world: World, ticker: int, utokens: int) -> int:
 
 
 @kernel
+@rare
 def needed(world: World, ticker: int, utokens: int, rate_ppb: int) -> int:
     """Margin of a net quantity of tokens at a rate: of what is owed only (COLL-2). Micro-dollars."""
     return share_up(-value_at_index(world, ticker, utokens), rate_ppb) if utokens < 0 else 0
 
 
 @kernel
+@rare
 def net_tokens(world: World, account: int, ticker: int) -> int:
     """Tokens owned less tokens borrowed, micro-tokens."""
     return amount(world, account, token_asset(ticker)) - owed(world, account, ticker + 1)
@@ -187,6 +190,7 @@ def standing(world: World, account: int, ticker: int, change: int) -> int:
 
 
 @kernel
+@rare
 def exposure(world: World, account: int, ticker: int) -> float:
     """Most that equity less maintenance margin loses when an index moves, micro-dollars per 1 of relative move."""
     utokens = net_tokens(world, account, ticker)

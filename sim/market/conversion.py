@@ -14,7 +14,7 @@ CONV-5  Borrowed tokens that were called and not given back in time are bought l
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import COLLATERAL_SALE, HOUSES, POOL, USD, amount, available, token_asset, transfer
 from offhours.sim.market.attention import frozen, note_change
@@ -75,6 +75,7 @@ collateral_events = table(CollateralEvent, recorded=True)
 
 
 @kernel
+@rare
 def convert(world: World, account: int) -> None:
     """Sell tokens of an account that owes more dollars than the limit, while it is well (CONV-1)."""
     if active(world) == 0:
@@ -91,6 +92,7 @@ def convert(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def wind_up(world: World, account: int) -> int:
     """Bring an account without positions out of debt: NOTHING_LEFT to do, or an order was SENT, or it WAITS (CONV-2)."""
     dollars = amount(world, account, USD)
@@ -129,6 +131,7 @@ def owns_or_owes(world: World, account: int) -> int:
 
 
 @kernel
+@rare
 def call_in(world: World) -> None:
     """At a full hour: buy what was called and not given back (CONV-5)."""
     if active(world) == 0:
@@ -196,6 +199,7 @@ def buy_back(world: World, account: int, ticker: int, utokens: int, cause: int) 
 
 
 @kernel
+@rare
 def execute(world: World, account: int, book: int, side: int, limit_ticks: int, lots: int, cause: int) -> None:
     """A forced order arrives at a token book: it trades, the pool receives its share, and it is recorded (CONV-4)."""
     ticker = book // 2

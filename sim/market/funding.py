@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import FUNDING, FUNDING_PAID, USD, transfer
 from offhours.sim.market.ask import ask, asks, close, is_answered
@@ -310,6 +310,7 @@ def add_up(world: World, ticker: int, premium_ppb: int) -> None:
 
 
 @kernel
+@rare
 def average_premium(world: World, ticker: int) -> int:
     """The premium that stands for the interval that ends: by weight, of averages, or of the middle samples; ppb."""
     rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
@@ -465,6 +466,7 @@ def settle_all(world: World, ticker: int) -> None:
 
 
 @kernel
+@rare
 def pay(world: World, ticker: int, rate_ppb: int) -> None:
     """Let a rate fall due in one sum, on index or mark of this moment (FUND-10)."""
     o, f = oracles(world)[ticker], fundings(world)[ticker]
@@ -482,6 +484,7 @@ def enough(world: World, ticker: int) -> int:
 
 
 @kernel
+@rare
 def make_rate(world: World, ticker: int) -> None:
     """Make a rate of the samples of the interval that ends, where there are enough (FUND-2, FUND-3, FUND-8, FUND-9)."""
     rules, f = funding_rules(world)[ticker], fundings(world)[ticker]
@@ -499,6 +502,7 @@ def make_rate(world: World, ticker: int) -> None:
 
 
 @kernel
+@rare
 def turn(world: World, ticker: int) -> int:
     """At a full hour: settle everybody; at the end of an interval start the next rate (FUND-2 to FUND-4, FUND-10).
 

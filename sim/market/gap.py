@@ -21,7 +21,7 @@ from __future__ import annotations
 from math import sqrt
 
 from offhours.sim.chance import JUMP, NEWS, normal, uniform
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.curves import exp, log
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.clock import HALTED, HOUR_US, POST, REGULAR, SECOND_US, clock, phases
@@ -239,6 +239,7 @@ def own_weight(loading: float) -> float:
 
 
 @kernel
+@rare
 def start(world: World, now_us: int) -> None:
     """Set the latent values' grid when the market is built; they move from the next whole second on."""
     w = windows(world)[0]
@@ -248,6 +249,7 @@ def start(world: World, now_us: int) -> None:
 
 
 @kernel
+@rare
 def turn(world: World) -> int:
     """Look which phase the second that begins at the grid lies in, and begin a window or a session where one begins."""
     w = windows(world)[0]
@@ -395,6 +397,7 @@ def _fit(world: World, candidate: int) -> tuple[float, float, float]:
 
 
 @kernel
+@rare
 def _begin_planned(world: World) -> None:
     """Choose the scales in proportion to the density of the given returns, then draw the market (GAP-4)."""
     w, seed = windows(world)[0], clock(world)[0].seed

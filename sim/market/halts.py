@@ -13,7 +13,7 @@ HALT-5  A halt of all stocks is the phase HALTED, which ends with the session at
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.clock import (
     HALT_LOG,
@@ -195,6 +195,7 @@ def watch(world: World, ticker: int, value_usd: float) -> None:
 
 
 @kernel
+@rare
 def _break(world: World, ticker: int, value_usd: float) -> None:
     """Halt all stocks where the ticker that stands for the market has fallen so far (HALT-3)."""
     h, c = halts(world)[ticker], clock(world)[0]
@@ -235,6 +236,7 @@ def _measure(world: World, ticker: int, value_usd: float) -> None:
 
 
 @kernel
+@rare
 def stop(world: World, ticker: int, reason: int, until_us: int, reference_usd: float, price_usd: float) -> None:
     """Halt one ticker until an instant, and record it where it was not halted for as long already."""
     h = halts(world)[ticker]
@@ -246,6 +248,7 @@ def stop(world: World, ticker: int, reason: int, until_us: int, reference_usd: f
 
 
 @kernel
+@rare
 def stop_all(world: World, reason: int, until_us: int, reference_usd: float, price_usd: float) -> None:
     """Halt all tickers, and lay the phase over the session (HALT-5)."""
     for ticker in range(clock(world)[0].tickers):
@@ -260,6 +263,7 @@ def stop_all(world: World, reason: int, until_us: int, reference_usd: float, pri
 
 
 @kernel
+@rare
 def write(world: World, ticker: int, reason: int, until_us: int, reference_usd: float, price_usd: float) -> None:
     """Record a halt that begins."""
     event = halt_events(world)[log_row(world, HALT_LOG)]

@@ -9,7 +9,7 @@ INT-3  A year has 365 days. What is less than a millionth of a dollar is kept an
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import (
     BROKER_USD,
@@ -88,6 +88,7 @@ def pays(world: World) -> int:
 
 
 @kernel
+@rare
 def settle_hour(world: World) -> None:
     """Pay everybody an hour's interest and dividends."""
     if pays(world) == 0:

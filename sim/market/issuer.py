@@ -12,7 +12,7 @@ ISS-7  Where tokens are not convertible, nobody mints or redeems.
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import (
     BROKER_USD,
@@ -101,6 +101,7 @@ def _send(world: World, account: int, ticker: int, asset: int, ushares: int) -> 
 
 
 @kernel
+@rare
 def _hand_out(world: World, account: int, asset: int, ushares: int) -> None:
     """The tokens of a mint, or the shares of a redemption: tokens outstanding and shares in custody change together (ISS-4)."""
     if asset % 2 == 0:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import HOUSES, LENDER, LOAN, USD, available, token_asset, transfer
 from offhours.sim.market.attention import frozen, note_change
@@ -163,6 +163,7 @@ def repay(world: World, account: int, what: int, quantity: int) -> int:
 
 
 @kernel
+@rare
 def turn(world: World) -> None:
     """At a full hour: charge everybody who owes, and call what is lent beyond the lender's share (LEND-3, LEND-4)."""
     if active(world) == 0:

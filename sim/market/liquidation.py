@@ -28,7 +28,7 @@ LIQ-19 By a knob nobody is deleveraged before his equity is below zero; until th
 from __future__ import annotations
 
 from offhours.sim.chance import tie_order
-from offhours.sim.compile import kernel, lowest_bit
+from offhours.sim.compile import kernel, lowest_bit, rare
 from offhours.sim.declare import A, Column, World, prefetch, table
 from offhours.sim.market import backstop, deleverage, insurance, pool, providers, socialised
 from offhours.sim.market.accounts import (
@@ -186,6 +186,7 @@ def look(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def open_case(world: World, account: int) -> None:
     """Put an account into liquidation: cancel what it has open and fix its steps (LIQ-2, LIQ-3)."""
     freeze(world, account, 1)
@@ -212,6 +213,7 @@ def open_case(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def clear(world: World, account: int) -> None:
     """Take off all orders and stops of an account (LIQ-2)."""
     drop_all(world, account)
@@ -220,6 +222,7 @@ def clear(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def close_case(world: World, account: int) -> None:
     """End a liquidation; the account may trade again."""
     case = cases(world)[account]
@@ -321,6 +324,7 @@ def order_cases(world: World) -> int:
 
 
 @kernel
+@rare
 def attempt(world: World, account: int) -> None:
     """One attempt of one stage for one account (LIQ-3 to LIQ-6, LIQ-11 to LIQ-14)."""
     case = cases(world)[account]
@@ -410,6 +414,7 @@ def send_order(world: World, account: int, ticker: int) -> None:
 
 
 @kernel
+@rare
 def execute(world: World, account: int, book: int, side: int, limit_ticks: int, lots: int) -> None:
     """An engine order arrives: it trades, is paid for, and is recorded."""
     case = cases(world)[account]
@@ -476,6 +481,7 @@ def charge_fee(world: World, account: int, ticker: int, value: int) -> None:
 
 
 @kernel
+@rare
 def answered(world: World, account: int) -> None:
     """A forced order of an account has arrived at a token book: it may go on."""
     cases(world)[account].pending = 0
@@ -532,6 +538,7 @@ def assign(world: World, account: int, ticker: int) -> None:
 
 
 @kernel
+@rare
 def close_waiting(world: World) -> int:
     """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-14).
 
@@ -599,6 +606,7 @@ def finish(world: World, account: int) -> None:
 
 
 @kernel
+@rare
 def absorb(world: World, account: int, ticker: int) -> int:
     """Bring an account without positions and with negative dollars to zero; returns what was missing (LIQ-15)."""
     missing = max(0, -amount(world, account, USD))

@@ -14,7 +14,7 @@ MATCH-8  Fills of orders that even out a broken hedge are counted by group, book
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import (
     PERP_TRADE,
@@ -447,6 +447,7 @@ def cancel_all(world: World, account: int, book: int) -> int:
 
 
 @kernel
+@rare
 def replace(world: World, account: int, name: int, price_ticks: int, lots: int) -> int:
     """Give a resting order a new price and size: it loses its place and is checked anew; refused, the old one is gone."""
     slot = slot_of(world, name)

@@ -10,7 +10,7 @@ SOC-3  By a knob it is shared by size over all open positions of both sides (Dri
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import HOUSES, NOBODY, SOCIALISED, USD, transfer
 from offhours.sim.market.attention import frozen, note_change
@@ -77,6 +77,7 @@ def owe(world: World, ticker: int, missing: int) -> None:
 
 
 @kernel
+@rare
 def turn(world: World) -> None:
     """At 08:00 UTC a day of gains begins, where they are asked for (SOC-2)."""
     c = clock(world)[0]

@@ -11,7 +11,7 @@ STEP-2  When nothing is due, bringing the market to an instant is one comparison
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import World
 from offhours.sim.market import (
     ask,
@@ -81,6 +81,7 @@ def bring(world: World, until_us: int) -> int:
 
 
 @kernel
+@rare
 def second(world: World) -> int:
     """Everything that moves on the grid, for the second that begins now, or goes on (CLOCK-5); 1 where it waits for an answer."""
     c = clock(world)[0]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from math import ceil, sqrt
 
 from offhours.sim.chance import LATENT, normal
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.curves import exp, log
 from offhours.sim.declare import A, Column, Knob, World, table
 from offhours.sim.market.accounts import BROKER, BROKER_USD, STOCK_TRADE, available, share_asset, transfer
@@ -185,6 +185,7 @@ def advance(world: World, until_us: int) -> None:
 
 
 @kernel
+@rare
 def begin_window(world: World, ticker: int) -> None:
     """At a regular close: set where the ticker's bridge ends, how it shakes and which jumps are to come."""
     s, w, e = stocks(world)[ticker], windows(world)[0], exposures(world)[ticker]
@@ -214,6 +215,7 @@ def begin_window(world: World, ticker: int) -> None:
 
 
 @kernel
+@rare
 def begin_session(world: World, ticker: int) -> None:
     """At a regular open: set how much the ticker moves a second."""
     s, w, e = stocks(world)[ticker], windows(world)[0], exposures(world)[ticker]
@@ -269,6 +271,7 @@ def bridge(left: float, share_before: float, share: float, shake: float) -> floa
 
 
 @kernel
+@rare
 def _jump(world: World, ticker: int) -> None:
     """Let the jumps happen whose time has come."""
     s, w = stocks(world)[ticker], windows(world)[0]
@@ -294,6 +297,7 @@ def _report(world: World, ticker: int) -> None:
 
 
 @kernel
+@rare
 def _replay(world: World, ticker: int, now_us: int) -> None:
     """Take the last given price at or before an instant (STOCK-6)."""
     s = stocks(world)[ticker]

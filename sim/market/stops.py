@@ -7,7 +7,7 @@ STOP-2  Reduce-only stops never open a position; a stop of an account in liquida
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, World, table
 from offhours.sim.market.attention import frozen
 from offhours.sim.market.clock import clock
@@ -60,6 +60,7 @@ def node_of(world: World, row: int) -> int:
 
 
 @kernel
+@rare
 def place_stop(world: World, account: int, ticker: int, side: int, trigger_ticks: int, lots: int, flags: int) -> int:
     """Wait for a mark: below the present one the stop fires on the way down, above it on the way up (STOP-1)."""
     if lots <= 0:
@@ -113,6 +114,7 @@ def drop(world: World, row: int) -> None:
 
 
 @kernel
+@rare
 def drop_all(world: World, account: int) -> int:
     """Void all stops of an account; returns how many."""
     number = 0
@@ -123,6 +125,7 @@ def drop_all(world: World, account: int) -> int:
 
 
 @kernel
+@rare
 def fired(world: World, row: int, account: int) -> int:
     """The order of a stop whose price was reached arrives as a market order; the stop is gone (STOP-1, STOP-2)."""
     s = stops(world)[row]

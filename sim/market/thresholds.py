@@ -7,7 +7,7 @@ MARG-5  An account that was looked at sleeps until a mark crosses a price that i
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel, lowest_bit
+from offhours.sim.compile import kernel, lowest_bit, rare
 from offhours.sim.declare import World
 from offhours.sim.market import collateral
 from offhours.sim.market.attention import note_change, watches
@@ -72,6 +72,7 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
 
 
 @kernel
+@rare
 def arm_index(world: World, account: int, ticker: int, radius: float) -> None:
     """Look again when an index has moved so far against an account's tokens, or against what it owes of them (MARG-5)."""
     t = clock(world)[0].tickers

@@ -9,7 +9,7 @@ orders have theirs after all of these.
 
 from __future__ import annotations
 
-from offhours.sim.compile import kernel
+from offhours.sim.compile import kernel, rare
 from offhours.sim.declare import A, Column, World, table
 
 DOWN, UP = 0, 1
@@ -159,6 +159,7 @@ def take_hit(world: World) -> int:
 
 
 @kernel
+@rare
 def _rebase(world: World, ticker: int, mark_ticks: int) -> None:
     """Move a ticker's window to the mark and hang every waiting node on its new place (TRIG-2)."""
     trigger_windows(world)[ticker].base_ticks = max(0, mark_ticks - WINDOW // 2)

@@ -163,24 +163,16 @@ def _bare(run: Run) -> Run:
 # What is kept --------------------------------------------------------------------------------------------------------
 
 
+MEASURED_BY = ("scenario", "groups", "positions", "run", "measure", "advance", "warm_up", "summary", "cascade_summary", "summary_text", "occasion", "targets", "intervals", "tables")  # fmt: skip
+"""Files that make a run's numbers of a market, beside those of metrics/."""
+
+
 @functools.cache
 def _measured_by() -> str:
     """A digest of the sources that measure a run and sum it up."""
     whole = hashlib.sha256()
     here = importlib.resources.files("offhours.experiments")
-    names = (
-        "run",
-        "measure",
-        "advance",
-        "warm_up",
-        "summary",
-        "cascade_summary",
-        "summary_text",
-        "targets",
-        "tables",
-        "positions",
-    )
-    files = [here.joinpath(f"{name}.py") for name in names]
+    files = [here.joinpath(f"{name}.py") for name in MEASURED_BY]
     files += sorted((f for f in here.joinpath("metrics").iterdir() if f.name.endswith(".py")), key=lambda f: f.name)
     for file in files:
         whole.update(file.read_bytes())

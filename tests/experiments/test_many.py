@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import time
@@ -141,3 +142,21 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(Mistake, match="cannot be written"):
         Shelf(tmp_path / "file" / "kept")
+
+
+MAKE_NO_NUMBERS = {"document", "frames", "moves", "span", "toml_text", "words", "figures", "provenance", "metrics"}
+"""Rooms that the files of MEASURED_BY lean on: what the first read is in the scenario's digest, the others draw, speak and write, and
+metrics/ is counted whole."""
+
+
+def test_a_kept_run_names_every_file_that_its_numbers_come_from() -> None:
+    """Else a change of such a file would leave old numbers on the shelf."""
+    here, used = Path(many_module.__file__).parent, set()
+    for name in many_module.MEASURED_BY:
+        tree = ast.parse((here / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "offhours.experiments":
+                used |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("offhours.experiments."):
+                used.add(str(node.module).split(".")[2])
+    assert used - set(many_module.MEASURED_BY) - MAKE_NO_NUMBERS == set()

@@ -338,6 +338,33 @@ def test_a_market_at_its_cap_is_paid_every_hour() -> None:
     assert (rates(sim)["rate_ppb"] == 2_500_000).all()
 
 
+def test_a_market_that_stays_at_its_cap_is_halved_again() -> None:
+    """FUND-11: OKX: from four hours to two, not from the full eight to four again."""
+    sim = quoted(
+        10_020, 10_040, {**EIGHT_HOURS, **choice("at_cap", "halved"), (funding.funding_rules, "samples_min"): 1}
+    )
+    row(sim)["interval_us"] = 4 * HOUR
+    # Four hours from midnight UTC end at 16:00, ninety minutes after the start.
+    go(sim, 90 * 60)
+    assert (row(sim)["rate_ppb"], row(sim)["interval_us"]) == (2_500_000, 2 * HOUR)
+
+
+def test_no_premium_is_taken_of_an_index_that_is_not_there() -> None:
+    """FUND-7, FUND-16: the book is full and the index missing: no premium of impact prices, nothing added to the averages."""
+    for missing in (oracle.INDEX_MISSING, oracle.ALL_MISSING):
+        sim = quoted(10_014, 10_034, choice("premium", "impact prices"))
+        go(sim)
+        assert funding.premium_now(sim.world, 0) == 1_400_000
+        sim.memory[oracle.oracles]["state"] = missing
+        assert funding.premium_now(sim.world, 0) == funding.NO_PREMIUM
+        sim = quoted(10_014, 10_034, choice("sampling", "averages"))
+        go(sim)
+        seen = float(row(sim)["mids_usd"])
+        sim.memory[oracle.oracles]["state"] = missing
+        funding.vote(sim.world, 0)
+        assert row(sim)["mids_usd"] == seen > 0
+
+
 def test_interest_is_of_the_length_of_the_interval() -> None:
     """FUND-11: Bybit's 0.03 % / (24 / interval): 0.01 % per 8 h are 0.00125 % in an interval of one hour."""
     knobs = {**EIGHT_HOURS, **choice("form", "clamp"), (funding.funding_rules, "interest_ppb"): 100_000, (funding.funding_rules, "band_ppb"): 500_000}  # fmt: skip

@@ -366,6 +366,15 @@ form(
     step("price", "price", "contracts / (contracts / entry + side * margin)", lambda side, contracts, entry, margin: inverse_bankruptcy_price(side, contracts, entry, margin, 0)),
 )  # fmt: skip
 form(
+    "bankruptcy-price", "bitmex-inverse", "BitMEX: bankruptcy price, isolated margin: entry value less margin, in coin, of contracts of one dollar", "side side; contracts size; entry price; margin number",
+    step("price", "price", "contracts / (contracts / entry + side * margin)", lambda side, contracts, entry, margin: inverse_bankruptcy_price(side, contracts, entry, margin, 0)),
+)  # fmt: skip
+form(
+    "bankruptcy-price", "bitmex-quanto", "BitMEX: the same of a quanto contract, worth point_value coins a point of the price", "side side; contracts size; entry price; margin number; point_value number",
+    step("margin_per_unit", "number", "margin / (contracts * point_value)", lambda margin, contracts, point_value: margin / (contracts * point_value)),
+    step("price", "price", "entry - side * margin_per_unit", linear_bankruptcy_price, "side entry margin_per_unit"),
+)  # fmt: skip
+form(
     "bankruptcy-price", "bybit-inverse", "bybit-exchange/docs, v5 position example; the fee is inferred from it", "side side; contracts size; entry price; margin number; closing_fee rate = 0.06 %; tick price = 0.05",
     step("exact", "price", "(1 + side * closing_fee) * contracts / (contracts / entry + side * margin)", inverse_bankruptcy_price, "side contracts entry margin closing_fee"),
     step("price", "price", "ceil(exact / tick) * tick", lambda exact, tick: math.ceil(exact / tick) * tick),

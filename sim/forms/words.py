@@ -23,6 +23,7 @@ MEANINGS: dict[str, str] = {
     "others_pnl": "unrealised profit of the other positions",
     "taker": "taker fee",
     "margin": "margin of the position (coin for inverse contracts)",
+    "point_value": "coin that a contract gains when the price rises by one",
     "contracts": "number of inverse contracts of one dollar",
     "close": "size that is closed, without sign; 0 for all of it",
     "notional": "value of the position",
@@ -201,6 +202,6 @@ EXAMPLES: dict[str, str] = {
     "raw": "100", "fee_a_year": "1 %", "other_balance": "50000", "budget": "20", "rooms": "10, 10, 20",
     "scores": "1, 3, 2", "profits": "100, 50, 10", "leverages": "2x, 5x, 1x", "equities": "100, 20, 40",
     "hedged": "10, 0, 5", "place": "3", "profit": "2000", "cost": "23000", "margin_kept": "625", "count": "20", "gains": "2000, 80, 6000", "losses": "200000, 300000", "pool_before": "1000000", "missing": "50000", "shortfall": "5500",
-    "balances": "10000, 5000", "haircuts": "0 %, 20 %", "long_size": "7", "short_size": "4", "deposits": "120",
+    "point_value": "0.000001", "balances": "10000, 5000", "haircuts": "0 %, 20 %", "long_size": "7", "short_size": "4", "deposits": "120",
 }  # fmt: skip
 """An input's value where somebody only wants to see a form at work (`offhours venues check`)."""

@@ -336,6 +336,23 @@ def test_lighters_margins_are_those_of_its_table() -> None:
         assert (float(found["maintenance_margin"]), float(found["closeout_margin"])) == (kept, closing)
 
 
+@given(side=st.sampled_from(["long", "short"]), contracts=st.integers(1, 10**6), entry=cents, part=st.integers(1, 99), point=st.integers(1, 1000))  # fmt: skip
+def test_bitmex_contracts_in_coin_are_worth_nothing_at_their_bankruptcy_price(
+    side: str, contracts: int, entry: Fraction, part: int, point: int
+) -> None:
+    """BitMEX: margin and result sum to nothing: inverse contracts (1 / entry - 1 / price), quanto contracts point x (price - entry)."""
+    sign = 1 if side == "long" else -1
+    margin = contracts / entry * Fraction(part, 100)
+    inverse = ask(
+        "bankruptcy-price", "bitmex-inverse", side=side, contracts=contracts, entry=entry, margin=margin
+    ).value
+    assert margin + sign * contracts * (1 / entry - 1 / inverse) == 0
+    value = Fraction(point, 10**8)
+    margin = contracts * entry * value * Fraction(part, 100)
+    quanto = ask("bankruptcy-price", "bitmex-quanto", side=side, contracts=contracts, entry=entry, margin=margin, point_value=value).value  # fmt: skip
+    assert margin + sign * contracts * value * (quanto - entry) == 0
+
+
 # Ranks ------------------------------------------------------------------------------------------------------------------------
 
 

@@ -349,6 +349,16 @@ def test_a_market_that_stays_at_its_cap_is_halved_again() -> None:
     assert (row(sim)["rate_ppb"], row(sim)["interval_us"]) == (2_500_000, 2 * HOUR)
 
 
+def test_what_is_left_of_an_interval_runs_out_at_its_end() -> None:
+    """ORC-8: half an hour before the full one, a second before it, at it (the mark there is still of the old rate), and after it."""
+    sim = market()
+    left = []
+    for seconds in (0, TO_THE_HOUR - 1, 1, 1):
+        go(sim, seconds)
+        left.append(funding.left(sim.world, 0))
+    assert left == pytest.approx([0.5, 1 / 3_600, 0.0, 3_599 / 3_600], abs=1e-12)
+
+
 def test_no_premium_is_taken_of_an_index_that_is_not_there() -> None:
     """FUND-7, FUND-16: the book is full and the index missing: no premium of impact prices, nothing added to the averages."""
     for missing in (oracle.INDEX_MISSING, oracle.ALL_MISSING):

@@ -16,7 +16,8 @@ else the value. A row without a bound only informs. A row that cannot be measure
     marks    a second of ten marks in the risk rooms, 10,000 accounts with three positions each (marks.py)
     scale    the time of 100,000 agents beside that of 1,000, 20 makers throughout
     start    from the command to the first event, with an empty compile cache and with a full one; functions compiled
-    report   `offhours run weekend-gap`: what it takes beyond its simulation, its folder, its memory; the size of the install
+    report   `offhours run weekend-gap`: what it takes beyond its simulation, its folder, the memory of its largest process (with
+             an empty cache helpers compile beside it); the size of the install
     fork     copying a market of 10,000 accounts and one ticker
     agent    a crossing into a kernel and back; a Python trader's wake with two orders
 
@@ -244,7 +245,7 @@ def scale() -> Iterator[Row]:
 
 
 def command(*arguments: str, cache: str = "", path: str = "") -> tuple[float, float, str, int]:
-    """Run Python with these arguments: wall seconds, resident megabytes at most, what it printed, exit code."""
+    """Run Python with these arguments: wall seconds, resident megabytes of its largest process, what it printed, exit code."""
     environment = dict(os.environ) | ({"OFFHOURS_CACHE": cache} if cache else {})
     if path:
         environment["PYTHONPATH"] = os.pathsep.join((path, os.environ.get("PYTHONPATH", "")))
@@ -291,7 +292,13 @@ def report() -> Iterator[Row]:
         simulated = f"wall time; its simulations took {again['simulated_s']:.1f} s more"
         yield row("report.beyond_simulation", again["wall_s"] - again["simulated_s"], "s", bound=25.0, note=simulated)
         yield row("report.folder", again["folder_mb"], "MB", bound=200.0)
-        yield row("report.resident", max(first["resident_mb"], again["resident_mb"]), "MB", bound=1000.0)
+        yield row(
+            "report.resident",
+            max(first["resident_mb"], again["resident_mb"]),
+            "MB",
+            bound=1000.0,
+            note="its largest process; helpers that compile have less",
+        )
     names, size = core_install()
     note = f"{len(names)} distributions that offhours needs, as they lie in this environment"
     yield row("install.core", size / MEGABYTE, "MB", bound=600.0, note=note)

@@ -18,7 +18,7 @@ from offhours.sim.compile import COMPILED
 pytestmark = pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
 
 ENTER = """
-import json, os, subprocess, sys, warnings
+import json, os, signal, subprocess, sys, time, warnings
 from pathlib import Path
 from offhours.sim import ahead, chance, compile
 ahead.LEAST_PARTS, ahead._processors = 1, lambda: 2
@@ -27,6 +27,11 @@ def popen(*given, **named):
     started.append(start(*given, **named))
     return started[-1]
 ahead.subprocess.Popen = popen
+def press():
+    while len(started) < 2:
+        time.sleep(0.1)
+    time.sleep(1.0)
+    signal.raise_signal(signal.SIGINT)
 warnings.simplefilter("always")
 with warnings.catch_warnings(record=True) as said:
     {first}
@@ -135,7 +140,7 @@ def test_where_the_cache_cannot_be_written_it_is_compiled_here(tmp_path: Path) -
 def test_ctrl_c_ends_helpers(tmp_path: Path) -> None:
     """The one who pressed it does not wait for them, and none is left behind."""
     first = stub(tmp_path, "exec sleep 100")
-    first += "; import signal, threading; threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()"
+    first += "; import threading; threading.Thread(target=press, daemon=True).start()"
     number, started, ended, said, _, _ = entered(tmp_path, first)
     assert (number, started, ended, said) == ("interrupted", 2, [True, True], [])
 

@@ -327,6 +327,8 @@ def ask(question: str, venue: str | None = None, *, ticker: str = "TSLAx", **giv
 
 _COUNTS = {"tier": 1, "down": 0, "place": 1, "count": 1}
 """Inputs that count something, and from what on."""
+_RANGES: Mapping[str, tuple[Value, Value]] = {"exponent": (-16, 16), "days": (0, 36_500)}
+"""Inputs that something is repeated by; no venue's come near these bounds, beyond which an answer would not come."""
 
 
 def _check(item: Input, value: Value) -> None:
@@ -338,6 +340,10 @@ def _check(item: Input, value: Value) -> None:
         raise Mistake("calc", item.name, "", "a position has a size")
     if item.name in _COUNTS and (value.denominator != 1 or value < _COUNTS[item.name]):
         allowed = f"{_text(value, item.kind)} is not a whole number from {_COUNTS[item.name]} ({MEANINGS[item.name]})"
+        raise Mistake("calc", item.name, "", allowed)
+    low, high = _RANGES.get(item.name, (value, value))
+    if not low <= value <= high:
+        allowed = f"{_text(value, item.kind)} is not between {low} and {high} ({MEANINGS[item.name]})"
         raise Mistake("calc", item.name, "", allowed)
     if item.kind == "price" and value < 0:
         raise Mistake("calc", item.name, "", f"{_text(value, item.kind)} is below zero ({MEANINGS[item.name]})")

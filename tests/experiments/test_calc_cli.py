@@ -101,6 +101,8 @@ def test_without_inputs_questions_and_forms_are_listed() -> None:
         (("liquidation-price", "--side", "long", "--leverage", "nan", "--entry", "5"), "leverage: 'nan' is not a leverage"),
         (("partial-size", "--venue", "okx", "--size", "100", "--tier", "9", "--limits", "100,500"), "okx has no part for these numbers"),
         (("partial-size", "--venue", "okx", "--size", "100", "--tier", "-1", "--limits", "100,500"), "tier: -1 is not a whole number from 1"),
+        (("funding-rate", "--venue", "gmx", "--factor", "1", "--long-interest", "3", "--short-interest", "1", "--exponent", "1e17"), "is not between -16 and 16"),
+        (("token", "--venue", "fee", "--fee-a-year", "1 %", "--days", "1e17"), "is not between 0 and 36500 (days)"),
         (("queue-light", "--place", "0", "--count", "20"), "place: 0 is not a whole number from 1"),
         (("queue-light", "--place", "30", "--count", "20"), "place: 30 is not one of 20"),
     ],

@@ -177,11 +177,11 @@ class _Board:
         """Have it done by so many helpers; False, and a warning, where one fails."""
         helpers: list[_Helper] = []
         try:
-            for _ in range(count):
-                helpers.append(_Helper(self))
-        except OSError as error:
-            self.fail(f"no process can be started: {error}")
-        try:
+            try:
+                for _ in range(count):
+                    helpers.append(_Helper(self))
+            except OSError as error:
+                self.fail(f"no process can be started: {error}")
             for helper in helpers:
                 while helper.thread.is_alive():
                     helper.thread.join(_LISTENS_S)

@@ -339,11 +339,12 @@ if COMPILED:
 
         def load_overload(self, signature: Any, context: Any) -> Any:
             """A door as numba knows it, or None where it is to be compiled."""
-            from offhours.sim.ahead import compile_ahead
-
             found = super().load_overload(signature, context)
-            if found is None and compile_ahead(self._part, sigutils.normalize_signature(signature)[0]):
-                found = super().load_overload(signature, context)
+            if found is None:
+                from offhours.sim.ahead import compile_ahead
+
+                if compile_ahead(self._part, sigutils.normalize_signature(signature)[0]):
+                    found = super().load_overload(signature, context)
             return found
 
     class Kernel(CPUDispatcher):  # type: ignore[misc]

@@ -102,7 +102,10 @@ def _called(function: Any) -> Iterator[Any]:
 
 
 def _missing(door: Any) -> dict[str, tuple[Any, list[str]]]:
-    """The parts below a door that nobody has kept: each kernel, and the names of those among them that it calls."""
+    """The parts below a door that nobody has kept: each kernel, and the names of those among them that it calls.
+
+    There are none below a door of other sources than those that the cache is named by: it is compiled where it is entered.
+    """
     found: dict[str, tuple[Any, list[str]]] = {}
     waiting = [door]
     while waiting:
@@ -115,7 +118,7 @@ def _missing(door: Any) -> dict[str, tuple[Any, list[str]]]:
         calls = {_name(each): each for each in _called(part.py_func)}
         found[name] = part, list(calls)
         waiting += calls.values()
-    del found[_name(door)]
+    found.pop(_name(door), None)
     return {name: (part, [each for each in calls if each in found]) for name, (part, calls) in found.items()}
 
 

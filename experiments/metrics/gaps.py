@@ -188,7 +188,7 @@ class Schedule:
         return cls(tiers, margin_rules["form"], margin_rules["slope_ppb"] * lot_shares)
 
     def maintenance_uusd(self, ticker: int, notional_uusd: Array, lots: Array) -> Array:
-        """Maintenance margin of positions in a ticker: their value and their size, neither with a sign (MARG-2, MARG-7)."""
+        """Maintenance margin of positions in a ticker: their value and their size, neither with a sign (TIER-1, TIER-2)."""
         tiers = self.tiers[ticker * brackets.TIERS : (ticker + 1) * brackets.TIERS]
         edges = tiers["from_uusd"].astype(float)
         tier = np.maximum(0, np.searchsorted(edges, notional_uusd, side="right") - 1)

@@ -34,7 +34,7 @@ def inverse_bankruptcy_price(side: float, contracts: float, entry: float, margin
 
 
 def capped_fee(value: float, rate: float, equity: float) -> float:
-    """Liquidation fee: a share of the value filled, at most what equity is left (LIQ-9), not rounded."""
+    """Liquidation fee: a share of the value filled, at most what equity is left (LIQ-8), not rounded."""
     return max(0, min(value * rate, equity))
 
 
@@ -148,7 +148,7 @@ def inverse_entry_liquidation_price(side: float, contracts: float, entry: float,
 def tiered_liquidation_price(
     equity: float, signed_size: float, price: float, edges: tuple[float, ...], rates: tuple[float, ...], whole: int
 ) -> float:
-    """The price nearest to `price` at which equity is maintenance margin by tiers (MARG-1, MARG-2); -1 where there is none.
+    """The price nearest to `price` at which equity is maintenance margin by tiers (MARG-1, TIER-1); -1 where there is none.
 
     `equity` is at `price`, above maintenance margin; a long looks down and a short up, tier by tier.
     """
@@ -217,7 +217,7 @@ def _margin_below(tiers: Value, edge: Fraction, whole: Fraction) -> Fraction:
 
 
 form(
-    "liquidation-price", "tiers", "Kraken, multi-collateral margin schedules; MARG-1, MARG-2", "side side; size size = 1; entry price; leverage leverage; added money = 0; tiers tier*; whole flag = no; " + GRADES,
+    "liquidation-price", "tiers", "Kraken, multi-collateral margin schedules; MARG-1, TIER-1", "side side; size size = 1; entry price; leverage leverage; added money = 0; tiers tier*; whole flag = no; " + GRADES,
     step("equity", "money", "size * entry / leverage + added", lambda size, entry, leverage, added: size * entry / leverage + added),
     GRADED,
     step("edge", "money", "look up: where the tier begins in which the price lies", _tier_there(0), "side size entry equity rates whole"),
@@ -297,7 +297,7 @@ form(
 
 
 def _to_tier(size: Fraction, price: Fraction, tiers: Value, down: Fraction, least: Fraction) -> Fraction:
-    """What takes a position below the edge of a lower tier; nothing where there is none so far down (LIQ-17)."""
+    """What takes a position below the edge of a lower tier; nothing where there is none so far down (ENG-3)."""
     edges = edges_of(tiers)
     number = tier_of(size * price, edges) - int(down)  # type: ignore[arg-type]
     if number < 0:
@@ -311,7 +311,7 @@ def _to_tier(size: Fraction, price: Fraction, tiers: Value, down: Fraction, leas
 
 
 form(
-    "partial-size", "tiers", "LIQ-17: just below the edge of a lower tier (Bybit, BitMEX: the next); none in the lowest", "size size; price price; tiers tier*; down whole = 1; smallest size = 0.01",
+    "partial-size", "tiers", "ENG-3: just below the edge of a lower tier (Bybit, BitMEX: the next); none in the lowest", "size size; price price; tiers tier*; down whole = 1; smallest size = 0.01",
     NOTIONAL,
     step("part", "size", "look up: size - most whole lots whose value is below the edge where the tier above that one begins, 0 in the lowest tiers", _to_tier, "size price tiers down smallest"),
     tiers="tiers", down="perp.liquidation.step_tiers", smallest="perp.book.lot",
@@ -336,7 +336,7 @@ form(
     step("price", "price", "entry - side * margin_per_unit", linear_bankruptcy_price, "side entry margin_per_unit"),
 )  # fmt: skip
 form(
-    "bankruptcy-price", "kraken", "LIQ-7: zero-equity price of one of several positions, fees included", "signed_size size; price price; equity money; maintenance_share rate = 100 %; taker rate = 0.05 %; fee rate = 0.5 %",
+    "bankruptcy-price", "kraken", "ENG-1: zero-equity price of one of several positions, fees included", "signed_size size; price price; equity money; maintenance_share rate = 100 %; taker rate = 0.05 %; fee rate = 0.5 %",
     step("share", "money", "equity * maintenance_share", lambda equity, maintenance_share: equity * maintenance_share),
     step("fees", "rate", "taker + fee", lambda taker, fee: taker + fee),
     step("price_at", "price", "(price - share / signed_size) / (1 - fees * (1 if signed_size > 0 else -1))", lambda price, share, signed_size, fees: _zero_equity(price, share, signed_size, fees)),
@@ -345,7 +345,7 @@ form(
 
 
 def _zero_equity(price: Fraction, share: Fraction, signed_size: Fraction, fees: Fraction) -> Fraction:
-    """LIQ-7 as the market has it, in units of a whole dollar and a whole coin: it counts size in lots, so whole ones go in."""
+    """ENG-1 as the market has it, in units of a whole dollar and a whole coin: it counts size in lots, so whole ones go in."""
     scale = signed_size.denominator
     lots = int(signed_size * scale)
     formula = uncompiled(engine.zero_equity_price)
@@ -392,7 +392,7 @@ form(
 )  # fmt: skip
 
 form(
-    "liquidation-fee", "kraken", "LIQ-9: at most what equity is left", "notional money; equity money; rate rate = 0.5 %",
+    "liquidation-fee", "kraken", "LIQ-8: at most what equity is left", "notional money; equity money; rate rate = 0.5 %",
     step("fee", "money", "max(0, min(notional * rate, equity))", capped_fee, "notional rate equity"),
     rate="perp.liquidation.fee",
 )  # fmt: skip

@@ -39,7 +39,7 @@ def tier_of(notional: float, edges: tuple[float, ...]) -> int:
 
 
 def tiered_margin(notional: float, edges: tuple[float, ...], rates: tuple[float, ...], whole: int) -> float:
-    """Margin by tiers, each rate for the part above its edge or (`whole`) for the whole position (MARG-2), not rounded."""
+    """Margin by tiers, each rate for the part above its edge or (`whole`) for the whole position (TIER-1), not rounded."""
     last = tier_of(notional, edges)
     if whole == 1:
         return notional * rates[last]
@@ -59,7 +59,7 @@ def of_tier(number: int) -> Callable[[Value, Fraction], Fraction]:
 
 
 def _below(number: int) -> Callable[[Value, Fraction, Fraction], Fraction]:
-    """Margin below a tier's edge, each part rounded up to the micro-dollar as the market does (MARG-2)."""
+    """Margin below a tier's edge, each part rounded up to the micro-dollar as the market does (TIER-1)."""
 
     def below(tiers: Value, edge: Fraction, whole: Fraction) -> Fraction:
         total = Fraction(0)
@@ -83,7 +83,7 @@ def _graded(
     tiers: Value, size: Fraction, slope: Fraction, closed: Fraction, closed_leverage: Fraction, closed_add: Fraction,
     all_positions: Fraction, open_interest: Fraction, lower: Fraction, upper: Fraction,
 ) -> Value:  # fmt: skip
-    """A tier table as the market has it at such an hour, open interest and size (MARG-7 to MARG-9)."""
+    """A tier table as the market has it at such an hour, open interest and size (TIER-2 to TIER-4)."""
     by_hour, by_interest, up = (uncompiled(f) for f in (brackets.closed_ppb, brackets.crowded_ppb, brackets.rounded_up))
     least = int(closed_leverage * 1000)
 
@@ -111,7 +111,7 @@ GRADED = step(
     _graded, "tiers size slope closed closed_leverage closed_add all_positions open_interest lower upper",
 )  # fmt: skip
 form(
-    "margin", "tiers", "Kraken, multi-collateral margin schedules; MARG-2, MARG-7 to MARG-9", "size size; price price; tiers tier*; whole flag = no; " + GRADES,
+    "margin", "tiers", "Kraken, multi-collateral margin schedules; TIER-1 to TIER-4", "size size; price price; tiers tier*; whole flag = no; " + GRADES,
     NOTIONAL,
     GRADED,
     step("edge", "money", "look up: where the tier of the notional begins", of_tier(0), "rates notional"),

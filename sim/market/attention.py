@@ -1,6 +1,6 @@
 """Attention: which accounts changed and must be looked at, what they hold, and what is known of them within a second.
 
-MARG-10 An account that changed is looked at once, at the next second.
+ATT-1   An account that changed is looked at once, at the next second.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def freeze(world: World, account: int, on: int) -> None:
 
 @kernel
 def note_change(world: World, account: int) -> None:
-    """Put an account on the list of those to be looked at (MARG-5)."""
+    """Put an account on the list of those to be looked at (THR-1)."""
     reckoned(world)[account].second = 0
     w = watches(world)[account]
     if w.dirty == 0:

@@ -1,9 +1,9 @@
 """Brackets: what a position of a size must have behind it, by a venue's tiers, the hour, open interest and its own size.
 
-MARG-2  Requirements grow by tiers of notional, marginally or on the whole position, by a knob.
-MARG-7  By a knob both rates grow with the position itself, rate + slope x shares, at most 100 % (Deribit).
-MARG-8  By knobs initial margin grows with open interest: rate + (1 - rate) x its place in a band, made each second (dYdX v4).
-MARG-9  By knobs margin is larger while regular trading is closed, from some minutes before the close on: a largest leverage of
+TIER-1  Requirements grow by tiers of notional, marginally or on the whole position, by a knob.
+TIER-2  By a knob both rates grow with the position itself, rate + slope x shares, at most 100 % (Deribit).
+TIER-3  By knobs initial margin grows with open interest: rate + (1 - rate) x its place in a band, made each second (dYdX v4).
+TIER-4  By knobs margin is larger while regular trading is closed, from some minutes before the close on: a largest leverage of
         its own, for new positions or for all (Ostium closes what is above it), and a share added to both rates.
 """
 
@@ -54,7 +54,7 @@ class Tier:
 
 
 class Grade:
-    """One row a ticker: what its tiers follow from at this second, where they move at all (MARG-8, MARG-9)."""
+    """One row a ticker: what its tiers follow from at this second, where they move at all (TIER-3, TIER-4)."""
 
     moves: A[int, Column("i8", "flag", "1 where open interest or the hour changes them")]
     closed: A[int, Column("i8", "flag", "1 while the rates of closed hours hold")]
@@ -75,7 +75,7 @@ stated_tiers = table(StatedTier)
 
 
 def prepare(rows: np.ndarray[Any, Any], leverage_max_milli: int, maintenance_ppb: int) -> None:
-    """Hold one ticker's tier rows to `leverage_max` and fill in the margin below each tier, in place (MARG-2)."""
+    """Hold one ticker's tier rows to `leverage_max` and fill in the margin below each tier, in place (TIER-1)."""
     floor_ppb = -(-PPB * 1000 // leverage_max_milli)
     for tier in rows:
         if tier["initial_ppb"] < floor_ppb:
@@ -114,7 +114,7 @@ def begin(world: World, ticker: int) -> None:
 
 @kernel
 def closed_hours(world: World, lead_us: int) -> int:
-    """1 from so long before a regular close until the next regular open (MARG-9). A halt lies inside regular hours."""
+    """1 from so long before a regular close until the next regular open (TIER-4). A halt lies inside regular hours."""
     c = clock(world)[0]
     p = phases(world)[c.phase_row]
     trading = p.phase == REGULAR or p.phase == HALTED
@@ -123,7 +123,7 @@ def closed_hours(world: World, lead_us: int) -> int:
 
 @kernel
 def regrade(world: World, ticker: int) -> None:
-    """Each second, where tiers move: make them anew if open interest or the hour changed (MARG-8, MARG-9)."""
+    """Each second, where tiers move: make them anew if open interest or the hour changed (TIER-3, TIER-4)."""
     g = grades(world)[ticker]
     if g.moves == 0:
         return
@@ -173,14 +173,14 @@ def open_interest_scaled_rate(base_rate: float, open_interest: float, lower: flo
 
 @kernel
 def closed_ppb(rate_ppb: int, leverage_milli: int, add_ppb: int) -> int:
-    """A rate while regular trading is closed, ppb: at least 1 / leverage (where one binds: above 0), and a share added (MARG-9)."""
+    """A rate while regular trading is closed, ppb: at least 1 / leverage (where one binds: above 0), and a share added (TIER-4)."""
     least_ppb = -(-PPB * 1000 // leverage_milli) if leverage_milli > 0 else 0
     return min(PPB, max(rate_ppb, least_ppb) + add_ppb)
 
 
 @kernel
 def crowded_ppb(rate_ppb: int, interest_uusd: int, lower_uusd: int, upper_uusd: int) -> int:
-    """A rate of initial margin as open interest has scaled it, in whole billionths rounded up (MARG-8)."""
+    """A rate of initial margin as open interest has scaled it, in whole billionths rounded up (TIER-3)."""
     share = rate_ppb / PPB
     return rounded_up(
         open_interest_scaled_rate(share, float(interest_uusd), float(lower_uusd), float(upper_uusd)) * PPB
@@ -198,7 +198,7 @@ def rounded_up(rate: float) -> int:
 @kernel
 @rare
 def own_rate(world: World, ticker: int, notional_uusd: int, rate_ppb: int) -> int:
-    """A rate that grows with the position itself, ppb rounded up, at most all of it (MARG-7)."""
+    """A rate that grows with the position itself, ppb rounded up, at most all of it (TIER-2)."""
     o = oracles(world)[ticker]
     shares = float(notional_uusd) / (o.mark_ticks * books(world)[2 * ticker].unit_uusd) * o.lot_shares
     rate = size_linear_rate(float(rate_ppb), float(margin_rules(world)[ticker].slope_ppb), shares)
@@ -217,7 +217,7 @@ def tier_row(world: World, ticker: int, notional_uusd: int) -> int:
 
 @kernel
 def initial(world: World, ticker: int, notional_uusd: int) -> int:
-    """Initial margin of a notional, micro-dollars rounded up (MARG-2)."""
+    """Initial margin of a notional, micro-dollars rounded up (TIER-1)."""
     t = tiers(world)[tier_row(world, ticker, notional_uusd)]
     form = margin_rules(world)[ticker].form
     if form != MARGINAL:
@@ -227,7 +227,7 @@ def initial(world: World, ticker: int, notional_uusd: int) -> int:
 
 @kernel
 def maintenance(world: World, ticker: int, notional_uusd: int) -> int:
-    """Maintenance margin of a notional, micro-dollars rounded up (MARG-2)."""
+    """Maintenance margin of a notional, micro-dollars rounded up (TIER-1)."""
     t = tiers(world)[tier_row(world, ticker, notional_uusd)]
     form = margin_rules(world)[ticker].form
     if form != MARGINAL:

@@ -1,12 +1,12 @@
 """Engine: its rules, and of its orders how much of a position each takes and how far from the mark it may go.
 
-LIQ-7  Zero-equity price of one of several positions: mark -+ equity x its share of maintenance / size, less fees; positions
+ENG-1  Zero-equity price of one of several positions: mark -+ equity x its share of maintenance / size, less fees; positions
        go by falling share of maintenance.
-LIQ-16 By knobs only positions above a value go in parts, smaller ones whole; for some time after a part that traded, the rest of
+ENG-2  By knobs only positions above a value go in parts, smaller ones whole; for some time after a part that traded, the rest of
        the account goes whole, or nothing does (Hyperliquid: a fifth above 100,000 USDC, 30 s).
-LIQ-17 By a knob a step takes a position just below the edge of a lower tier; one of the lowest tiers has no step (Bybit, BitMEX: the
+ENG-3  By a knob a step takes a position just below the edge of a lower tier; one of the lowest tiers has no step (Bybit, BitMEX: the
        next tier down, OKX: two).
-LIQ-18 By a knob no order of the engine goes further from the mark than a share of the maintenance margin that grows with
+ENG-4  By a knob no order of the engine goes further from the mark than a share of the maintenance margin that grows with
        distress, from none at maintenance to all of it at zero equity (dYdX v4: fillable price).
 """
 
@@ -55,7 +55,7 @@ liquidation_rules = table(LiquidationRules)
 
 @kernel
 def zero_equity_price(mark_ticks: float, share_uusd: float, lots: int, unit_uusd: int, fee_ppb: int) -> float:
-    """Price in ticks at which a position's share of equity is spent, fees included (LIQ-7). `lots` is signed."""
+    """Price in ticks at which a position's share of equity is spent, fees included (ENG-1). `lots` is signed."""
     per_tick = float(abs(lots)) * unit_uusd
     if lots > 0:
         return (mark_ticks - share_uusd / per_tick) / (1.0 - fee_ppb / PPB)
@@ -101,7 +101,7 @@ def worst_price_ticks(world: World, account: int, ticker: int, stage: int, cover
 
 @kernel
 def heaviest(world: World, account: int) -> int:
-    """The ticker with the largest share of an account's maintenance margin (LIQ-7)."""
+    """The ticker with the largest share of an account's maintenance margin (ENG-1)."""
     best, most = -1, -1
     held = watches(world)[account].held
     while held != 0:
@@ -115,7 +115,7 @@ def heaviest(world: World, account: int) -> int:
 
 @kernel
 def lots_to_tier(world: World, account: int, ticker: int) -> int:
-    """Lots that take a position just below the edge of a tier further down; 0 where there is none so far down (LIQ-17)."""
+    """Lots that take a position just below the edge of a tier further down; 0 where there is none so far down (ENG-3)."""
     row = tier_row(world, ticker, notional(world, account, ticker)) - liquidation_rules(world)[0].step_tiers
     if row < ticker * TIERS:
         return 0
@@ -131,7 +131,7 @@ def lots_below(edge_uusd: int, lot_uusd: int) -> int:
 
 @kernel
 def step_lots(world: World, account: int, ticker: int, fixed_lots: int, cools: int) -> int:
-    """Size of a step now (LIQ-3, LIQ-16, LIQ-17): `fixed_lots` at the trigger; all where it `cools` after one that traded."""
+    """Size of a step now (LIQ-3, ENG-2, ENG-3): `fixed_lots` at the trigger; all where it `cools` after one that traded."""
     rules = liquidation_rules(world)[0]
     lots = abs(position_size(world, account, ticker))
     if notional(world, account, ticker) <= rules.large_uusd or cools:
@@ -143,7 +143,7 @@ def step_lots(world: World, account: int, ticker: int, fixed_lots: int, cools: i
 
 @kernel
 def widest(world: World, account: int, ticker: int) -> int:
-    """How far from the mark distress lets an order go, ticks rounded towards the mark (LIQ-18)."""
+    """How far from the mark distress lets an order go, ticks rounded towards the mark (ENG-4)."""
     rules, lots = liquidation_rules(world)[0], position_size(world, account, ticker)
     mine = float(maintenance(world, ticker, notional(world, account, ticker)))
     how_bad = distress(float(equity(world, account)), float(required(world, account)), rules.adjustment_ppb / PPB)
@@ -169,7 +169,7 @@ def own_means(world: World, account: int, stage: int) -> int:
 
 @kernel
 def limit_of(world: World, account: int, ticker: int, stage: int) -> int:
-    """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-12, LIQ-13); never outside the book's band."""
+    """Furthest price of an engine order now, in ticks (LIQ-3, LIQ-5, LIQ-11, LIQ-12); never outside the book's band."""
     lots = position_size(world, account, ticker)
     cover_uusd = cover_of(world, stage, ticker) + own_means(world, account, stage)
     limit_ticks = worst_price_ticks(world, account, ticker, stage, cover_uusd)

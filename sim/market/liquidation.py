@@ -9,19 +9,19 @@ LIQ-4  It ends when equity is back at 1.1 x maintenance. It escalates after two 
 LIQ-5  Full at zero equity: one immediate-or-cancel order for the whole position at the zero-equity price; a better fill is the
        user's.
 LIQ-6  Backstop vault: it takes the position at the mark.
-LIQ-8  Accounts are handled by rising equity / maintenance, ties by a draw from (seed, instant, person).
-LIQ-9  The liquidation fee is at most what equity is left after the fill, and goes to the pool, the insurance fund or the
+LIQ-7  Accounts are handled by rising equity / maintenance, ties by a draw from (seed, instant, person).
+LIQ-8  The liquidation fee is at most what equity is left after the fill, and goes to the pool, the insurance fund or the
        backstop, whichever the venue's list has, else to the venue.
-LIQ-10 Orders of the engine have its latency and queue with all others; the mark is not remade between them.
-LIQ-11 Assignment: providers take the position at the mark for their edges, as far as its share of equity pays for them.
-LIQ-12 Covered: providers again, the pool paying what the share of equity does not; then the book, as far beyond the
+LIQ-9  Orders of the engine have its latency and queue with all others; the mark is not remade between them.
+LIQ-10 Assignment: providers take the position at the mark for their edges, as far as its share of equity pays for them.
+LIQ-11 Covered: providers again, the pool paying what the share of equity does not; then the book, as far beyond the
        zero-equity price as the pool can pay for. Tokens that the account could sell come before the pool.
-LIQ-13 Insurance fund: the book, as far beyond the zero-equity price as the fund can pay for; the result is the fund's. Tokens
+LIQ-12 Insurance fund: the book, as far beyond the zero-equity price as the fund can pay for; the result is the fund's. Tokens
        that the account could sell come before it.
-LIQ-14 Auto-deleverage and socialised: what is open is closed against the other side, all accounts of an instant together.
-LIQ-15 Who is left without a position and below zero is made good by the backstop, the pool and the fund, in the order of the
+LIQ-13 Auto-deleverage and socialised: what is open is closed against the other side, all accounts of an instant together.
+LIQ-14 Who is left without a position and below zero is made good by the backstop, the pool and the fund, in the order of the
        venue's list; what they cannot pay is socialised where the list says so, else bad debt.
-LIQ-19 By a knob nobody is deleveraged before his equity is below zero; until then the stage before it is tried again, and who is
+LIQ-15 By a knob nobody is deleveraged before his equity is below zero; until then the stage before it is tried again, and who is
        well again is let go at every stage (dYdX v4, Hyperliquid).
 """
 
@@ -259,7 +259,7 @@ def attend(world: World) -> int:
 
 @kernel
 def look_and_attempt(world: World) -> None:
-    """Fired triggers, changed accounts, then one attempt for each open case (LIQ-8)."""
+    """Fired triggers, changed accounts, then one attempt for each open case (LIQ-7)."""
     c = clock(world)[0]
     of_positions = 2 * c.accounts * c.tickers
     of_indices = first_index_node(world)
@@ -311,7 +311,7 @@ def prefetch_case(world: World, account: int) -> None:
 
 @kernel
 def order_cases(world: World) -> int:
-    """Rank the open cases by equity / maintenance, then by a draw; returns their number (LIQ-8)."""
+    """Rank the open cases by equity / maintenance, then by a draw; returns their number (LIQ-7)."""
     count = open_cases(world)[0].account
     c = clock(world)[0]
     for i in range(count):
@@ -326,7 +326,7 @@ def order_cases(world: World) -> int:
 @kernel
 @rare
 def attempt(world: World, account: int) -> None:
-    """One attempt of one stage for one account (LIQ-3 to LIQ-6, LIQ-11 to LIQ-14)."""
+    """One attempt of one stage for one account (LIQ-3 to LIQ-6, LIQ-10 to LIQ-13)."""
     case = cases(world)[account]
     if case.place == 0 or case.pending == 1:
         return
@@ -389,14 +389,14 @@ def escalate(world: World, account: int) -> None:
 
 @kernel
 def cooling(world: World, account: int) -> int:
-    """1 for some time after a step that traded (LIQ-16)."""
+    """1 for some time after a step that traded (ENG-2)."""
     stepped_us, cooldown_us = cases(world)[account].stepped_us, liquidation_rules(world)[0].cooldown_us
     return 1 if stepped_us > 0 and clock(world)[0].now_us - stepped_us < cooldown_us else 0
 
 
 @kernel
 def send_order(world: World, account: int, ticker: int) -> None:
-    """Send a step or the whole position as an immediate-or-cancel order (LIQ-10)."""
+    """Send a step or the whole position as an immediate-or-cancel order (LIQ-9)."""
     case = cases(world)[account]
     lots = position_size(world, account, ticker)
     size = abs(lots)
@@ -468,7 +468,7 @@ def settle_beyond(world: World, account: int, ticker: int, stage: int, spent: in
 
 @kernel
 def charge_fee(world: World, account: int, ticker: int, value: int) -> None:
-    """The liquidation fee on a fill (LIQ-9)."""
+    """The liquidation fee on a fill (LIQ-8)."""
     fee = max(0, min(share_down(value, liquidation_rules(world)[0].fee_ppb), equity(world, account)))
     if has(world, COVERED):
         pool.earn(world, account, fee)
@@ -505,7 +505,7 @@ def hand_over(world: World, account: int, ticker: int) -> None:
 
 @kernel
 def assign(world: World, account: int, ticker: int) -> None:
-    """Offer a position to the providers, cheapest first (LIQ-11); in a covered close the pool pays what it can (LIQ-12)."""
+    """Offer a position to the providers, cheapest first (LIQ-10); in a covered close the pool pays what it can (LIQ-11)."""
     case = cases(world)[account]
     edge_ppb, tie = -1, 0
     while position_size(world, account, ticker) != 0:
@@ -540,7 +540,7 @@ def assign(world: World, account: int, ticker: int) -> None:
 @kernel
 @rare
 def close_waiting(world: World) -> int:
-    """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-14).
+    """Deleverage the positions that wait, one ticker and side after the other, each in the order of the attempts (LIQ-13).
 
     1 where it waits for an allocation, and goes on with the ticker and side it has come to.
     """
@@ -608,7 +608,7 @@ def finish(world: World, account: int) -> None:
 @kernel
 @rare
 def absorb(world: World, account: int, ticker: int) -> int:
-    """Bring an account without positions and with negative dollars to zero; returns what was missing (LIQ-15)."""
+    """Bring an account without positions and with negative dollars to zero; returns what was missing (LIQ-14)."""
     missing = max(0, -amount(world, account, USD))
     if missing == 0:
         return 0

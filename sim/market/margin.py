@@ -1,10 +1,10 @@
 """Margin: what an account is worth, what it must keep, and which orders that lets through.
 
 MARG-1  Equity = dollars at the venue + sum of quantity x mark + funding accrued + what tokens and loans count for (COLL-1).
-MARG-3  An order is accepted if, after its worst fill, equity covers the initial margin of position plus open orders (the
+MARG-2  An order is accepted if, after its worst fill, equity covers the initial margin of position plus open orders (the
         larger side per ticker), the loss of limit prices against the mark, and the fee; otherwise refused.
-MARG-4  An order that only reduces needs no margin.
-MARG-6  Money moves between an account and its bucket only while both keep their initial margin.
+MARG-3  An order that only reduces needs no margin.
+MARG-4  Money moves between an account and its bucket only while both keep their initial margin.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def gross_notional(world: World, account: int) -> int:
 
 @kernel
 def worst_case(world: World, account: int, ticker: int, buy_lots: int, buy_value: int, sell_lots: int, sell_value: int) -> int:  # fmt: skip
-    """Initial margin of a ticker after the worst fill, plus the loss of limit prices against the mark (MARG-3).
+    """Initial margin of a ticker after the worst fill, plus the loss of limit prices against the mark (MARG-2).
 
     The four last arguments are a new order's, added to what is open. Micro-dollars.
     """
@@ -100,7 +100,7 @@ def worst_case(world: World, account: int, ticker: int, buy_lots: int, buy_value
 
 @kernel
 def covers(world: World, account: int, ticker: int, side: int, price_ticks: int, lots: int, taker_ppb: int) -> int:
-    """1 where an account may place a perp order (MARG-3, MARG-4)."""
+    """1 where an account may place a perp order (MARG-2, MARG-3)."""
     t = clock(world)[0].tickers
     row = account * t + ticker
     mine = open_orders(world)[2 * row]
@@ -210,7 +210,7 @@ def open_cost(world: World, account: int) -> int:
 
 @kernel
 def move(world: World, source: int, target: int, dollars: int) -> int:
-    """Move dollars between an account and its bucket; 1 where done, 0 where the source would lack margin (MARG-6)."""
+    """Move dollars between an account and its bucket; 1 where done, 0 where the source would lack margin (MARG-4)."""
     assert accounts(world)[source].parent == target or accounts(world)[target].parent == source
     if dollars > withdrawable(world, source):
         return 0

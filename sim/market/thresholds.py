@@ -1,6 +1,6 @@
 """Thresholds: the prices at which an account that sleeps must be looked at again.
 
-MARG-5  An account that was looked at sleeps until a mark crosses a price that is safe for any joint move of all its tickers (an
+THR-1   An account that was looked at sleeps until a mark crosses a price that is safe for any joint move of all its tickers (an
         index, of tokens that count), or one at which a tier for whole positions begins. One that funding alone may carry below
         before the next full hour is looked at each second.
 """
@@ -24,7 +24,7 @@ from offhours.sim.market.triggers import DOWN, UP, arm, cross, disarm, loss_node
 
 @kernel
 def arm_all(world: World, account: int, spare_uusd: int) -> None:
-    """Set the prices at which an account must be looked at again (MARG-5).
+    """Set the prices at which an account must be looked at again (THR-1).
 
     `spare_uusd` is equity minus maintenance margin, positive. Within a relative move x of all marks and indices equity falls by
     at most x times the sum of notionals and of what tokens count for, maintenance grows by at most the highest rate times
@@ -74,7 +74,7 @@ def arm_all(world: World, account: int, spare_uusd: int) -> None:
 @kernel
 @rare
 def arm_index(world: World, account: int, ticker: int, radius: float) -> None:
-    """Look again when an index has moved so far against an account's tokens, or against what it owes of them (MARG-5)."""
+    """Look again when an index has moved so far against an account's tokens, or against what it owes of them (THR-1)."""
     t = clock(world)[0].tickers
     node = first_index_node(world) + account * t + ticker
     utokens = collateral.net_tokens(world, account, ticker)
@@ -98,7 +98,7 @@ def first_index_node(world: World) -> int:
 
 @kernel
 def move_index(world: World, ticker: int, old_ticks: int) -> None:
-    """Find whose tokens or debts must be looked at after an index moved (MARG-5)."""
+    """Find whose tokens or debts must be looked at after an index moved (THR-1)."""
     new_ticks = oracles(world)[ticker].index_ticks
     if collateral.active(world) and new_ticks != old_ticks:
         cross(world, clock(world)[0].tickers + ticker, old_ticks, new_ticks)
@@ -106,7 +106,7 @@ def move_index(world: World, ticker: int, old_ticks: int) -> None:
 
 @kernel
 def arm_tier(world: World, account: int, ticker: int, lots: int) -> None:
-    """Look again when the mark carries a position into the next tier (MARG-5)."""
+    """Look again when the mark carries a position into the next tier (THR-1)."""
     node = tier_node(account * clock(world)[0].tickers + ticker)
     row = tier_row(world, ticker, notional(world, account, ticker))
     if row + 1 < (ticker + 1) * TIERS and tiers(world)[row + 1].from_uusd != NO_TIER:

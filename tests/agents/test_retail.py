@@ -333,7 +333,7 @@ def test_some_tickers_in_buckets_beside_one_account() -> None:
 
 
 def test_trouble_in_one_ticker_sells_another_but_no_bucket() -> None:
-    """MARG-5, LIQ-7: at 15x on three tickers the stock of one falls by a fifth: who holds it on his account loses positions in
+    """THR-1, ENG-1: at 15x on three tickers the stock of one falls by a fifth: who holds it on his account loses positions in
     the others, whose prices stand; what is kept in buckets of the other tickers stays as it is."""
     sim = several({"perp.oracle.pinned": "true"}, tickers_each=3, mode="isolated", apart=0.5, leverage="15x")
     enter(sim)

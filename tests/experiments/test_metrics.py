@@ -169,7 +169,7 @@ def test_the_gap_alone() -> None:
         at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([brackets.MARGINAL]), np.zeros(1))
     )
     assert found == {"liquidated_usd": 200.0, "bankrupt_usd": 100.0}
-    # Where each lot adds 0.02 % they need 22.5 % of 92: a 5x long has 12 of 20.7 and is liquidated, too (MARG-7).
+    # Where each lot adds 0.02 % they need 22.5 % of 92: a 5x long has 12 of 20.7 and is liquidated, too (TIER-2).
     found = gaps.gap_alone(
         at_close, np.array([-0.08]), gaps.Schedule(tiers, np.array([brackets.SIZE_LINEAR]), np.array([200_000.0]))
     )
@@ -194,7 +194,7 @@ def test_maintenance_under_tiers_of_each_form() -> None:
 
 
 def test_what_if_margin_is_the_markets() -> None:
-    """MARG-2, MARG-7: the margin of a what-if question is the kernel's, which rounds up, for each form and many positions."""
+    """TIER-1, TIER-2: the margin of a what-if question is the kernel's, which rounds up, for each form and many positions."""
     for form in (brackets.MARGINAL, brackets.WHOLE, brackets.SIZE_LINEAR):
         knobs = {(brackets.margin_rules, "form"): form, (brackets.margin_rules, "slope_ppb"): 5_000_000}
         sim = market(knobs=knobs, tiers=CLASS_D)

@@ -43,7 +43,7 @@ def test_a_short_is_carried_through_a_rise() -> None:
 
 
 def test_a_rate_that_grows_with_the_position() -> None:
-    """MARG-7: 5 % and 0.05 % a share: 100 shares need 10 %. At $9.40 that is 94 of 40; at $9.00 they need $90 and have 0."""
+    """TIER-2: 5 % and 0.05 % a share: 100 shares need 10 %. At $9.40 that is 94 of 40; at $9.00 they need $90 and have 0."""
     growing = Schedule(TIERS, np.array([brackets.SIZE_LINEAR]), np.array([500_000.0]))
     seen = life(usd=[100, -900, -900, 30, 30, 30], lots=[0, 100, 100, 0, 0, 0], marks=[1000, 1000, 940, 930, 900, 950])
     assert survival(seen, growing, 2, 1) == Survival(90 * S, 4 * S, 5.2)

@@ -538,7 +538,7 @@ class Market(RuleBasedStateMachine):
         assert self.sim.digest() == digest
 
     def full_scan(self) -> None:
-        """The exact scan that triggers replace (MARG-5, LIQ-1)."""
+        """The exact scan that triggers replace (THR-1, LIQ-1)."""
         sim = self.sim
         if sim.now_us % clock.SECOND_US:
             return
@@ -702,7 +702,7 @@ EXPECTED = {
 
 
 def test_nothing_that_anybody_does_breaks_a_law() -> None:
-    """LEDGER-1 to LEDGER-5, AUD-1 to AUD-11, MARG-5, MATCH-4, LIQ-2, FALL-1, FALL-3: thirty lives of forty actions each."""
+    """LEDGER-1 to LEDGER-5, AUD-1 to AUD-11, THR-1, MATCH-4, LIQ-2, FALL-1, FALL-3: thirty lives of forty actions each."""
     run_state_machine_as_test(Market, settings=settings(max_examples=30, stateful_step_count=40))
 
 
@@ -763,7 +763,7 @@ FOREIGN = (
 
 @pytest.mark.parametrize("knobs", FOREIGN, ids=["tiers that move", "rates that grow"])
 def test_nothing_breaks_a_law_under_rules_of_other_venues(knobs: Mapping[Any, int]) -> None:
-    """AUD-1 to AUD-11, MARG-5, MARG-7 to MARG-9, LIQ-16 to LIQ-19, INS-4, FALL-1, FALL-3, SRC-2, SRC-3, SOC-3, ORC-14: whoever is below his margin is seen,
+    """AUD-1 to AUD-11, THR-1, TIER-2 to TIER-4, ENG-2 to ENG-4, LIQ-15, INS-4, FALL-1, FALL-3, SRC-2, SRC-3, SOC-3, ORC-14: whoever is below his margin is seen,
     whatever moved it."""
     lives = type("Foreign", (Market,), {"knobs": knobs})
     run_state_machine_as_test(lives, settings=settings(max_examples=10, stateful_step_count=30))
@@ -771,5 +771,5 @@ def test_nothing_breaks_a_law_under_rules_of_other_venues(knobs: Mapping[Any, in
 
 @pytest.mark.slow
 def test_nothing_that_anybody_does_breaks_a_law_for_long() -> None:
-    """AUD-1 to AUD-11, MARG-5: six hundred lives of eighty actions each."""
+    """AUD-1 to AUD-11, THR-1: six hundred lives of eighty actions each."""
     run_state_machine_as_test(Market, settings=settings(max_examples=600, stateful_step_count=80))

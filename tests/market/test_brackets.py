@@ -1,4 +1,4 @@
-"""Brackets: tiers, rates that move with size, open interest and the hour (MARG-2, MARG-7 to MARG-9)."""
+"""Brackets: tiers, rates that move with size, open interest and the hour (TIER-1 to TIER-4)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from plain.market import (
     ],
 )
 def test_class_d_by_hand(notional: int, marginal: tuple[int, int], whole: tuple[int, int]) -> None:
-    """MARG-2: Kraken's multi-collateral schedule, maintenance being half of initial; marginal and whole-position."""
+    """TIER-1: Kraken's multi-collateral schedule, maintenance being half of initial; marginal and whole-position."""
     for form, expected in ((brackets.MARGINAL, marginal), (brackets.WHOLE, whole)):
         sim = market(tiers=CLASS_D, knobs={(brackets.margin_rules, "form"): form})
         assert brackets.initial(sim.world, 0, notional * DOLLAR) == expected[0] * DOLLAR
@@ -55,13 +55,13 @@ def test_class_d_by_hand(notional: int, marginal: tuple[int, int], whole: tuple[
 
 
 def test_margin_is_rounded_up() -> None:
-    """MARG-2, MONEY-2: 2.5 % of 1,001 micro-dollars is 25.025."""
+    """TIER-1, MONEY-2: 2.5 % of 1,001 micro-dollars is 25.025."""
     sim = market()
     assert brackets.maintenance(sim.world, 0, 1_001) == 26
 
 
 def test_a_lower_leverage_limit_lifts_the_first_tiers() -> None:
-    """MARG-2: at most 8x makes 12.5 % of the 5 and 10 % tiers, with half of that as maintenance, and leaves 20 % alone."""
+    """TIER-1: at most 8x makes 12.5 % of the 5 and 10 % tiers, with half of that as maintenance, and leaves 20 % alone."""
     sim = market(tiers=CLASS_D, knobs={(brackets.margin_rules, "leverage_max_milli"): 8_000})
     rows = sim.memory[brackets.tiers]
     assert rows["initial_ppb"][:4].tolist() == [125_000_000, 125_000_000, 200_000_000, 300_000_000]
@@ -84,7 +84,7 @@ def own_size(**more: Any) -> Simulation:
     ("size", "initial", "maintenance"), [(25, 200_625_000, 100_625_000), (6_000, 84_000 * DOLLAR, 60_000 * DOLLAR)]
 )
 def test_rates_that_grow_with_the_position_itself(size: int, initial: int, maintenance: int) -> None:
-    """MARG-7: Deribit's page (V-M5): 25 SOL at 200 need 4.0125 % and 2.0125 %, 6,000 need 7 % (and 5 %)."""
+    """TIER-2: Deribit's page (V-M5): 25 SOL at 200 need 4.0125 % and 2.0125 %, 6,000 need 7 % (and 5 %)."""
     sim = own_size()
     assert brackets.initial(sim.world, 0, size * 200 * DOLLAR) == initial
     assert brackets.maintenance(sim.world, 0, size * 200 * DOLLAR) == maintenance
@@ -93,7 +93,7 @@ def test_rates_that_grow_with_the_position_itself(size: int, initial: int, maint
 
 @pytest.mark.parametrize("side", [BUY, SELL])
 def test_a_position_with_rates_of_its_own_is_seen_in_time(side: int) -> None:
-    """MARG-7, MARG-5: 6,000 shares at $200 on $100,000; the mark walks against them, and the second in which equity is below
+    """TIER-2, THR-1: 6,000 shares at $200 on $100,000; the mark walks against them, and the second in which equity is below
     maintenance is the one that opens the case: 100,000 - 6,000 d < 5 % of 6,000 x (200 -+ d)."""
     sim = own_size(people=2)
     sim.endow(ANN, 0, 100_000 * DOLLAR)
@@ -124,7 +124,7 @@ def crowded(lots: int) -> Simulation:
     ("lots", "initial"), [(0, 100_000), (1_000_000, 100_000), (1_500_000, 300_000), (1_750_000, 400_000), (2_000_000, 500_000), (3_000_000, 500_000)]
 )  # fmt: skip
 def test_initial_margin_grows_with_open_interest(lots: int, initial: int) -> None:
-    """MARG-8: dYdX v4, liquidity_tier_test.go (V-M7, V-M9): of $500,000 at 20 %, in a band of 1 to 2 million: 60 % at 1.5 million.
+    """TIER-3: dYdX v4, liquidity_tier_test.go (V-M7, V-M9): of $500,000 at 20 %, in a band of 1 to 2 million: 60 % at 1.5 million.
     Maintenance stays."""
     sim = crowded(lots)
     assert brackets.initial(sim.world, 0, 500_000 * DOLLAR) == initial * DOLLAR
@@ -132,7 +132,7 @@ def test_initial_margin_grows_with_open_interest(lots: int, initial: int) -> Non
 
 
 def test_an_order_is_measured_by_the_open_interest_of_its_second() -> None:
-    """MARG-8: Cat's $100 carry 500 lots at 20 %; a second after others opened 1.5 million dollars only 166 at 60 %."""
+    """TIER-3: Cat's $100 carry 500 lots at 20 %; a second after others opened 1.5 million dollars only 166 at 60 %."""
     sim = crowded(0)
     accounts.transfer(sim.world, 0, CAT, accounts.OUTSIDE, 10**7 * DOLLAR - 100 * DOLLAR, accounts.DEPOSIT)
     perp(sim, BOB, SELL, 10_000, 1_500_000)
@@ -164,7 +164,7 @@ def needs(sim: Simulation) -> tuple[int, int]:
 
 
 def test_leverage_is_cut_before_the_close_for_new_positions() -> None:
-    """MARG-9: at most 10x from 15:45 on; Ann keeps her 20x, and can no longer open any."""
+    """TIER-4: at most 10x from 15:45 on; Ann keeps her 20x, and can no longer open any."""
     sim = before_the_close(closed_leverage_milli=10_000)
     go(sim, 5 * 60 - 1)
     assert needs(sim) == (50, 25)
@@ -176,7 +176,7 @@ def test_leverage_is_cut_before_the_close_for_new_positions() -> None:
 
 
 def test_who_is_above_the_cut_is_taken_down_to_it_before_the_close() -> None:
-    """MARG-9: Ostium, 15:45 New York: 20x under a cap of 10x is closed in steps until it is 10x, and a little more."""
+    """TIER-4: Ostium, 15:45 New York: 20x under a cap of 10x is closed in steps until it is 10x, and a little more."""
     sim = before_the_close(closed_leverage_milli=10_000, closed_for=brackets.ALL_POSITIONS)
     perp(sim, BOB, BUY, 9_999, 1_000)
     go(sim, 5 * 60 - 1)
@@ -189,7 +189,7 @@ def test_who_is_above_the_cut_is_taken_down_to_it_before_the_close() -> None:
 
 
 def test_a_share_is_added_while_trading_is_closed() -> None:
-    """MARG-9: 2 points more of both, without a lead from the close on; on Saturday; and until Monday 09:30."""
+    """TIER-4: 2 points more of both, without a lead from the close on; on Saturday; and until Monday 09:30."""
     sim = before_the_close(closed_add_ppb=20_000_000, closed_lead_us=0)
     go(sim, 20 * 60 - 1)
     assert needs(sim) == (50, 25)
@@ -206,7 +206,7 @@ def test_a_share_is_added_while_trading_is_closed() -> None:
 
 
 def test_tiers_are_added_up_anew_when_their_rates_move() -> None:
-    """MARG-9, MARG-2: class D with 2 points more: $30,000 need 7 % of ten thousand and 12 % of twenty."""
+    """TIER-4, TIER-1: class D with 2 points more: $30,000 need 7 % of ten thousand and 12 % of twenty."""
     sim = market(tiers=CLASS_D, knobs=ruled(closed_add_ppb=20_000_000), start_us=SATURDAY_NOON)
     assert brackets.initial(sim.world, 0, 30_000 * DOLLAR) == 3_100 * DOLLAR
     assert brackets.maintenance(sim.world, 0, 30_000 * DOLLAR) == (450 + 1_400) * DOLLAR
@@ -217,14 +217,14 @@ def test_tiers_are_added_up_anew_when_their_rates_move() -> None:
     [({"slope_ppb": 1}, "slope_ppb"), ({"slope_ppb": 1, "form": brackets.SIZE_LINEAR}, None), ({"crowded_from_uusd": 5, "crowded_to_uusd": 5}, "crowded_to_uusd"), ({"crowded_to_uusd": 5}, None), ({}, None)],
 )  # fmt: skip
 def test_what_is_wrong_with_a_margin_rule_is_said_of_it(given: dict[str, int], column: str | None) -> None:
-    """MARG-7, MARG-8: a slope without its form, a band that does not rise."""
+    """TIER-2, TIER-3: a slope without its form, a band that does not rise."""
     rules = {"slope_ppb": 0, "form": brackets.MARGINAL, "crowded_from_uusd": 0, "crowded_to_uusd": 0, **given}
     wrong = brackets.check(SimpleNamespace(**rules))
     assert (wrong and wrong[0]) == column
 
 
 def test_a_tier_that_begins_is_seen_at_its_tick() -> None:
-    """MARG-2, MARG-5: whole positions: 9,950 lots are $10,000 from 100.51 on and then need twice as much; Ann has too little."""
+    """TIER-1, THR-1: whole positions: 9,950 lots are $10,000 from 100.51 on and then need twice as much; Ann has too little."""
     sim = market(2, dollars=100_000, tiers=CLASS_D, knobs={**NO_FEES, (brackets.margin_rules, "form"): brackets.WHOLE})
     perp(sim, BOB, BUY, 10_000, 9_950)
     perp(sim, ANN, SELL, 10_000, 9_950)

@@ -79,7 +79,7 @@ def test_tokens_are_no_collateral_by_default() -> None:
 
 
 def test_tokens_carry_a_position_of_a_ticker_that_is_not_theirs() -> None:
-    """COLL-1, MARG-3: two tokens of the first ticker carry $3,600 of the second at 20x, and not a lot more."""
+    """COLL-1, MARG-2: two tokens of the first ticker carry $3,600 of the second at 20x, and not a lot more."""
     sim = pledged(shares_of_tokens=0, tickers=2)
     give(sim, ANN, 0, 2)
     assert sim.place(ANN, 2, BUY, 10_000, 3_601) == matching.NOT_ENOUGH_MARGIN
@@ -87,7 +87,7 @@ def test_tokens_carry_a_position_of_a_ticker_that_is_not_theirs() -> None:
 
 
 def test_a_fall_of_the_index_alone_is_seen() -> None:
-    """MARG-5, COLL-1: 3,000 lots of the second perp need $75; 2 tokens of the first, $180, fall with their index alone.
+    """THR-1, COLL-1: 3,000 lots of the second perp need $75; 2 tokens of the first, $180, fall with their index alone.
 
     At an index of $41.67 they count for $75.006, a cent lower for less.
     """
@@ -264,7 +264,7 @@ def test_a_sale_of_tokens_leaves_initial_margin_covered() -> None:
 
 
 def test_trouble_in_one_ticker_sells_another_and_no_bucket() -> None:
-    """MARG-1, LIQ-7: Ann is long $300 of the first perp and $1,500 of the second with $100. The first falls by a quarter; the
+    """MARG-1, ENG-1: Ann is long $300 of the first perp and $1,500 of the second with $100. The first falls by a quarter; the
     second, whose price stands, is sold, because it has the larger share of maintenance. Her bucket keeps its position."""
     sim = market(3, tickers=2, buckets=[ANN], knobs=NO_FEES)
     bucket = CAT + 1

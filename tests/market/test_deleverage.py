@@ -1,4 +1,4 @@
-"""Auto-deleveraging (ADL-1 to ADL-7, LIQ-14, LIQ-15). Ann is long 1,000 lots at $100 on $50."""
+"""Auto-deleveraging (ADL-1 to ADL-7, LIQ-13, LIQ-14). Ann is long 1,000 lots at $100 on $50."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_what_one_side_loses_the_other_gains_to_the_unit() -> None:
 
 @pytest.mark.parametrize(("price", "bob", "left"), [(1, 940, 10), (2, 945, 5)])
 def test_at_the_mark_or_at_the_index_the_loss_stays_with_the_account(price: int, bob: int, left: int) -> None:
-    """ADL-3, LIQ-15: closed at 94 (mark) or 94.50 (index), 10 or 5 are left missing; a fund in the venue's list pays them.
+    """ADL-3, LIQ-14: closed at 94 (mark) or 94.50 (index), 10 or 5 are left missing; a fund in the venue's list pays them.
 
     Of the ten that are missing at the mark Bob has paid five in the second case.
     """
@@ -282,7 +282,7 @@ def test_who_cannot_pay_the_common_price_pays_what_he_has() -> None:
 
 
 def test_who_was_cut_is_looked_at_again() -> None:
-    """ADL-7, MARG-5: 300 of Dan's 400 lots are closed at 95, 5 above the mark. With $16 he is left with 1 for 100 lots at 90."""
+    """ADL-7, THR-1: 300 of Dan's 400 lots are closed at 95, 5 above the mark. With $16 he is left with 1 for 100 lots at 90."""
     sim = sides({DAN: (300, 1_000)}, ann=300)
     leave(sim, ANN, 15 * DOLLAR)
     sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
@@ -359,7 +359,7 @@ def test_pro_rata_has_one_price_for_all_who_share_an_instant() -> None:
 
 
 def test_accounts_at_one_instant_are_served_worst_first() -> None:
-    """LIQ-8, LIQ-14: Ann on $50 and Eve on $48, both bankrupt; Eve goes first and meets the first of the line."""
+    """LIQ-7, LIQ-13: Ann on $50 and Eve on $48, both bankrupt; Eve goes first and meets the first of the line."""
     sim = market(people=4, knobs=NO_FEES, stages=(DELEVERAGED,))
     for account, dollars in ((ANN, 52), (BOB, 100), (CAT, 10_000), (DAN, 51)):
         sim.endow(account, accounts.USD, dollars * DOLLAR)
@@ -451,7 +451,7 @@ def test_an_allotment_meets_its_sum_exactly() -> None:
 
 
 def test_tokens_that_can_be_sold_come_before_others_pay() -> None:
-    """ADL-3, LIQ-12: at 94 Ann's equity is -10 and she has a tenth of a token, 9.40, less 1.5 %: closed as if she had -0.741."""
+    """ADL-3, LIQ-11: at 94 Ann's equity is -10 and she has a tenth of a token, 9.40, less 1.5 %: closed as if she had -0.741."""
     sim = sides({BOB: (1_000, 10_000)})
     sim.endow(ANN, accounts.token_asset(0), SHARE // 10)
     jump(sim, 94.0)

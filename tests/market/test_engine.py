@@ -1,4 +1,4 @@
-"""Engine: how much its orders take and how far they go (LIQ-7, LIQ-16 to LIQ-18)."""
+"""Engine: how much its orders take and how far they go (ENG-1 to ENG-4)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from plain.market import (
 
 
 def test_of_two_that_weigh_alike_the_first_ticker_goes_first() -> None:
-    """LIQ-7: 500 lots of each."""
+    """ENG-1: 500 lots of each."""
     sim = market(people=2, tickers=2, knobs=NO_FEES)
     sim.endow(ANN, accounts.USD, 50 * DOLLAR)
     sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
@@ -65,7 +65,7 @@ def test_of_two_that_weigh_alike_the_first_ticker_goes_first() -> None:
 def test_the_zero_equity_price_of_a_cross_account(
     dollars: int, size: str, price: int, others: tuple[tuple[str, int], ...], part: str, proceeds: int | str
 ) -> None:
-    """LIQ-7: dYdX's vectors, without fees; a tick of a dollar, a lot of 10^-8 coin (0.01 micro-dollars do not matter)."""
+    """ENG-1: dYdX's vectors, without fees; a tick of a dollar, a lot of 10^-8 coin (0.01 micro-dollars do not matter)."""
     own = Fraction(size) * price
     rest = sum(Fraction(s) * p for s, p in others)
     maintenance = abs(own) + sum(abs(Fraction(s) * p) for s, p in others)
@@ -76,13 +76,13 @@ def test_the_zero_equity_price_of_a_cross_account(
 
 
 def test_fees_are_in_the_zero_equity_price() -> None:
-    """LIQ-7: a long whose share is 1.00 a lot of 100: (100 - 1) / (1 - 1 %) = 100, and a short (100 + 1) / 1.01 = 100."""
+    """ENG-1: a long whose share is 1.00 a lot of 100: (100 - 1) / (1 - 1 %) = 100, and a short (100 + 1) / 1.01 = 100."""
     for lots in (1, -1):
         assert engine.zero_equity_price(100.0, 1e6, lots, 1_000_000, 10_000_000) == pytest.approx(100.0)
 
 
 def test_positions_go_by_falling_share_of_maintenance() -> None:
-    """LIQ-7: 600 lots of the first ticker and 400 of the second; the first order is for the first, sixty of it."""
+    """ENG-1: 600 lots of the first ticker and 400 of the second; the first order is for the first, sixty of it."""
     sim = market(people=3, tickers=2, knobs=NO_FEES)
     sim.endow(ANN, accounts.USD, 50 * DOLLAR)
     sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
@@ -106,7 +106,7 @@ def open_lots(sim: Simulation) -> list[int]:
     ("cooling", "closed"), [(engine.REST_WHOLE, [[200], [200, 800]]), (engine.REST_NOTHING, [[200], [200], [200, 200]])]
 )  # fmt: skip
 def test_after_a_part_of_a_large_position_comes_the_rest_or_a_pause(cooling: int, closed: list[list[int]]) -> None:
-    """LIQ-16: Hyperliquid, above a value 20 % first. In the 30 s after it the orders are for the whole position; told as a pause,
+    """ENG-2: Hyperliquid, above a value 20 % first. In the 30 s after it the orders are for the whole position; told as a pause,
     nothing goes until they are over."""
     sim = long_at_20x(step_ppb=200_000_000, large_uusd=500 * DOLLAR, cooldown_us=30_000_000, cooling=cooling, fee_ppb=0, escalate_ppb=0)  # fmt: skip
     perp(sim, CAT, BUY, 9_600, 1_000)
@@ -118,7 +118,7 @@ def test_after_a_part_of_a_large_position_comes_the_rest_or_a_pause(cooling: int
 
 
 def test_a_small_position_goes_at_once() -> None:
-    """LIQ-16: of a position of $965 all of it, where $1,000 are not large."""
+    """ENG-2: of a position of $965 all of it, where $1,000 are not large."""
     sim = long_at_20x(step_ppb=200_000_000, large_uusd=1_000 * DOLLAR, cooldown_us=30_000_000)
     perp(sim, CAT, BUY, 9_600, 1_000)
     jump(sim, 96.5)
@@ -146,7 +146,7 @@ def tiered(step_tiers: int) -> Simulation:
 
 @pytest.mark.parametrize(("step_tiers", "left"), [(1, 725), (2, 310)])
 def test_a_step_goes_to_the_edge_of_a_lower_tier(step_tiers: int, left: int) -> None:
-    """LIQ-17: at 96.50 the tier below begins at $700 and ends there: 725 lots are $699.6, 726 would be $700.59. OKX goes two tiers
+    """ENG-3: at 96.50 the tier below begins at $700 and ends there: 725 lots are $699.6, 726 would be $700.59. OKX goes two tiers
     down: 310 lots are $299.15. (V-P21: 15,000 swaps in tier 3 with a limit of 2,000 in tier 1 close 13,000.)"""
     sim = tiered(step_tiers)
     jump(sim, 96.5)
@@ -156,7 +156,7 @@ def test_a_step_goes_to_the_edge_of_a_lower_tier(step_tiers: int, left: int) -> 
 
 
 def test_in_the_lowest_tier_there_is_no_step() -> None:
-    """LIQ-17: Bybit: traders of the lowest tier are taken over whole. 310 lots, left by the step before at 96.50, have $3.48 of equity at
+    """ENG-3: Bybit: traders of the lowest tier are taken over whole. 310 lots, left by the step before at 96.50, have $3.48 of equity at
     87 where $6.74 are needed: they go at the zero-equity price."""
     sim = tiered(2)
     sim.memory[engine.liquidation_rules]["escalate_ppb"] = 0
@@ -175,7 +175,7 @@ def test_in_the_lowest_tier_there_is_no_step() -> None:
     ("price", "spread", "ticks"), [(97.4, 9 * 10**9, 31), (97.4, 10**8, 0), (95.0, 10**9, 237), (95.0, 10**8, 23), (94.5, 10**8, 23)]
 )  # fmt: skip
 def test_distress_widens_the_price_of_an_order(price: float, spread: int, ticks: int) -> None:
-    """LIQ-18: dYdX v4: spread x maintenance x (1 - equity / maintenance), here of ten shares. At 97.40 equity is 24 and
+    """ENG-4: dYdX v4: spread x maintenance x (1 - equity / maintenance), here of ten shares. At 97.40 equity is 24 and
     maintenance 24.35: 9 x 24.35 x .014374 are 31.5 ticks a share; at 95 there is no equity, and 10 % of 23.75 are 23.75 ticks.
     The calculator says the same, less than a tick of rounding away."""
     sim = long_at_20x(spread_ppb=spread)
@@ -186,7 +186,7 @@ def test_distress_widens_the_price_of_an_order(price: float, spread: int, ticks:
 
 
 def test_an_order_stays_within_the_widened_price() -> None:
-    """LIQ-18: 31 ticks of 97.40 where a step might go 1 %: Cat's bid at 97.08 is not hit, one at 97.09 is."""
+    """ENG-4: 31 ticks of 97.40 where a step might go 1 %: Cat's bid at 97.08 is not hit, one at 97.09 is."""
     sim = long_at_20x(spread_ppb=9 * 10**9, fee_ppb=0)
     perp(sim, CAT, BUY, 9_708, 100)
     jump(sim, 97.4)

@@ -438,7 +438,7 @@ def test_a_rate_that_is_made_each_minute_and_accrues_from_then_on() -> None:
 
 
 def test_a_rate_that_jumps_within_the_hour_liquidates_in_time() -> None:
-    """FUND-13, MARG-5: Ann has $52 under $1,000 of perps. The rate jumps from nothing to 30 % for 8 h at the next minute; she is
+    """FUND-13, THR-1: Ann has $52 under $1,000 of perps. The rate jumps from nothing to 30 % for 8 h at the next minute; she is
     in liquidation from the second on in which her equity is below maintenance, and that is not at the full hour."""
     knobs = {**NO_FEES, **EIGHT_HOURS, **choice("form", "offset"), **choice("payment", "continuous"), **choice("premium", "impact prices"), (funding.funding_rules, "cap_ppb"): PPB, (funding.funding_rules, "band_ppb"): PPB}  # fmt: skip
     sim = market(2, dollars=52, knobs=knobs)

@@ -1,4 +1,4 @@
-"""The insurance fund (INS-1 to INS-5, LIQ-13). Ann is long 1,000 lots at $100 on $50; a case goes to the fund at once."""
+"""The insurance fund (INS-1 to INS-5, LIQ-12). Ann is long 1,000 lots at $100 on $50; a case goes to the fund at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_it_starts_with_its_capital_which_is_its_first_peak() -> None:
 
 
 def test_a_better_close_than_bankruptcy_is_the_funds() -> None:
-    """INS-2, LIQ-13: at 97 Ann has 20, the position is taken at 95. It sells at 96.50: 15 are the fund's, Ann has nothing."""
+    """INS-2, LIQ-12: at 97 Ann has 20, the position is taken at 95. It sells at 96.50: 15 are the fund's, Ann has nothing."""
     sim = insured()
     perp(sim, CAT, BUY, 9_650, 1_000)
     jump(sim, 97.0)
@@ -71,7 +71,7 @@ def test_a_worse_close_it_pays() -> None:
 
 
 def test_too_small_a_fund_leaves_it_to_deleveraging_at_the_bankruptcy_price() -> None:
-    """INS-3, LIQ-14, ADL-3: it has $5; 94.50 is as low as it can go, and nobody bids. Bob buys his 1,000 lots back at 95."""
+    """INS-3, LIQ-13, ADL-3: it has $5; 94.50 is as low as it can go, and nobody bids. Bob buys his 1,000 lots back at 95."""
     sim = insured(5)
     perp(sim, CAT, BUY, 9_449, 1_000)
     jump(sim, 94.0)
@@ -158,7 +158,7 @@ def test_what_is_wrong_with_a_window_is_said_of_it(window: int, loss_of: int, wr
 
 
 def test_its_price_has_no_liquidation_fee_in_it() -> None:
-    """LIQ-7, LIQ-13: at 97 bankruptcy is 95, not 95 / .995: with nothing to spend it still closes there."""
+    """ENG-1, LIQ-12: at 97 bankruptcy is 95, not 95 / .995: with nothing to spend it still closes there."""
     sim = insured(0)
     perp(sim, CAT, BUY, 9_500, 1_000)
     jump(sim, 97.0)
@@ -167,7 +167,7 @@ def test_its_price_has_no_liquidation_fee_in_it() -> None:
 
 
 def test_tokens_pay_before_it_does() -> None:
-    """LIQ-13, CONV-2: at 94 equity is -10 and half a token would bring $49.25: the fund pays nothing, and a token is sold."""
+    """LIQ-12, CONV-2: at 94 equity is -10 and half a token would bring $49.25: the fund pays nothing, and a token is sold."""
     sim = insured()
     sim.endow(ANN, accounts.token_asset(0), 500_000)
     perp(sim, CAT, BUY, 9_400, 1_000)
@@ -180,7 +180,7 @@ def test_tokens_pay_before_it_does() -> None:
 
 
 def test_of_a_part_that_is_closed_only_its_share_is_the_funds() -> None:
-    """INS-2, LIQ-9, LIQ-13: at 97 Ann has 20. 400 lots sell at 96.50, 6 above bankruptcy; for the other 600 she still has 12,
+    """INS-2, LIQ-8, LIQ-12: at 97 Ann has 20. 400 lots sell at 96.50, 6 above bankruptcy; for the other 600 she still has 12,
     of which no fee is taken."""
     sim = insured()
     perp(sim, CAT, BUY, 9_650, 400)

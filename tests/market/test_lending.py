@@ -305,7 +305,7 @@ def test_what_is_called_and_still_there_is_given_back_and_not_bought() -> None:
 
 
 def test_a_short_token_is_looked_at_before_its_margin_is_spent() -> None:
-    """MARG-5, COLL-2: short two tokens with $300: equity meets maintenance at $120, in one jump as well as in two."""
+    """THR-1, COLL-2: short two tokens with $300: equity meets maintenance at $120, in one jump as well as in two."""
     sim = lender(3, dollars=0)
     sim.endow(ANN, accounts.USD, 100 * DOLLAR)
     sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
@@ -341,7 +341,7 @@ def test_an_hours_fee_is_rounded_up_twice() -> None:
 
 
 def test_a_fee_that_takes_the_margin_is_seen() -> None:
-    """LEND-3, MARG-5: Ann, short two tokens, just meets maintenance until the hour's fee."""
+    """LEND-3, THR-1: Ann, short two tokens, just meets maintenance until the hour's fee."""
     sim = lender(2, start_us=FRIDAY_OPEN + 30 * MINUTE - 5_000_000)
     for account in (ANN, BOB):
         sim.endow(account, accounts.USD, 1_000 * DOLLAR)

@@ -1,4 +1,4 @@
-"""Liquidation step by step (LIQ-1 to LIQ-6, LIQ-8 to LIQ-10, LIQ-19).
+"""Liquidation step by step (LIQ-1 to LIQ-9, LIQ-15).
 
 The story of most tests: Ann has $50 and is long 1,000 lots ($1,000) at 20x against Bob. One tick of her position is ten
 cents; maintenance is 2.5 % of the notional; the engine's fee is 0.5 %; there are no trading fees.
@@ -120,7 +120,7 @@ def test_orders_and_stops_go_first_and_none_may_be_sent() -> None:
 
 
 def test_two_steps_of_ten_percent_make_it_well_again() -> None:
-    """LIQ-3, LIQ-4, LIQ-9, by hand. Mark 97.40, Cat bids 97.00 for 300 lots.
+    """LIQ-3, LIQ-4, LIQ-8, by hand. Mark 97.40, Cat bids 97.00 for 300 lots.
 
     Equity 24.00 against 24.35. A step sells 100 lots for $97: $.40 below the mark, and a fee of .485: equity 23.115 against
     21.915 x 1.1 = 24.1065, so another: 22.23 against 19.48 x 1.1 = 21.428. It ends with 800 lots.
@@ -196,7 +196,7 @@ def test_a_step_is_rounded_up_and_may_just_be_the_smallest_order(lots: int, smal
 
 @pytest.mark.parametrize(("ask", "left"), [(10_448, -1_000), (10_447, 0)])
 def test_a_short_is_closed_at_zero_equity_and_no_tick_above(ask: int, left: int) -> None:
-    """LIQ-5, LIQ-7: at 104 equity is 10; (104 + 1) / 1.005 = 104.4776 is the end, and 104.47 the last tick before it."""
+    """LIQ-5, ENG-1: at 104 equity is 10; (104 + 1) / 1.005 = 104.4776 is the end, and 104.47 the last tick before it."""
     sim = ann_at_20x(market(people=2, knobs=NO_FEES), side=SELL)
     perp(sim, BOB, SELL, ask, 1_000)
     jump(sim, 104.0)
@@ -206,7 +206,7 @@ def test_a_short_is_closed_at_zero_equity_and_no_tick_above(ask: int, left: int)
 
 
 def test_an_order_that_arrives_after_the_case_has_ended_does_nothing() -> None:
-    """LIQ-10: it was sent 100 ms before."""
+    """LIQ-9: it was sent 100 ms before."""
     sim = long_at_20x()
     perp(sim, CAT, BUY, 9_700, 300)
     jump(sim, 97.4)
@@ -217,7 +217,7 @@ def test_an_order_that_arrives_after_the_case_has_ended_does_nothing() -> None:
 
 
 def test_the_fee_is_rounded_down() -> None:
-    """LIQ-9: 0.5 % of 1.000199 dollars are 5,000.995 micro-dollars."""
+    """LIQ-8: 0.5 % of 1.000199 dollars are 5,000.995 micro-dollars."""
     sim = long_at_20x()
     liquidation.charge_fee(sim.world, ANN, 0, 1_000_199)
     assert fund(sim) == 5_000
@@ -243,7 +243,7 @@ def test_two_steps_without_a_fill_escalate() -> None:
 
 
 def test_below_half_of_maintenance_the_steps_are_skipped() -> None:
-    """LIQ-4, LIQ-5, LIQ-6, LIQ-9. Mark 96: equity 10 against 24. One order for everything, no worse than zero equity:
+    """LIQ-4, LIQ-5, LIQ-6, LIQ-8. Mark 96: equity 10 against 24. One order for everything, no worse than zero equity:
     (96 - 1) / .995 = 95.4774, so 95.48. Cat bids 95.80 for 600, Dan 95.47.
 
     Sold 600 for 574.80: equity 8.80 less the fee 2.874. The rest, 384.00 at the mark, goes to the backstop for 3.84.
@@ -271,7 +271,7 @@ def test_a_better_fill_than_zero_equity_is_the_users() -> None:
 
 
 def test_at_the_zero_equity_price_nothing_is_left_and_nothing_is_missing() -> None:
-    """LIQ-5, LIQ-7, LIQ-9: at 95.48 equity after the fill is 10 - 5.2 = 4.80, and the fee of 4.774 leaves .026."""
+    """LIQ-5, ENG-1, LIQ-8: at 95.48 equity after the fill is 10 - 5.2 = 4.80, and the fee of 4.774 leaves .026."""
     sim = long_at_20x()
     perp(sim, CAT, BUY, 9_548, 1_000)
     jump(sim, 96.0)
@@ -281,7 +281,7 @@ def test_at_the_zero_equity_price_nothing_is_left_and_nothing_is_missing() -> No
 
 
 def test_the_weakest_goes_first() -> None:
-    """LIQ-8: Ann, Cat and Dan are long alike on 50, 48 and 49 dollars: orders leave in the order Cat, Dan, Ann."""
+    """LIQ-7: Ann, Cat and Dan are long alike on 50, 48 and 49 dollars: orders leave in the order Cat, Dan, Ann."""
     sim = market(people=5, knobs=NO_FEES)
     for account, dollars in ((ANN, 50), (CAT, 48), (DAN, 49), (BOB, 10_000)):
         sim.endow(account, accounts.USD, dollars * DOLLAR)
@@ -294,7 +294,7 @@ def test_the_weakest_goes_first() -> None:
 
 
 def test_ties_are_broken_by_a_draw() -> None:
-    """LIQ-8: seven accounts in the same state; the order is that of the draws by (seed, instant, person)."""
+    """LIQ-7: seven accounts in the same state; the order is that of the draws by (seed, instant, person)."""
     crowd = list(range(CAT, CAT + 7))
     sim = market(people=9, knobs=NO_FEES)
     sim.endow(BOB, accounts.USD, 10_000 * DOLLAR)
@@ -309,7 +309,7 @@ def test_ties_are_broken_by_a_draw() -> None:
 
 
 def test_orders_of_the_engine_queue_with_the_rest() -> None:
-    """LIQ-10: 50 ms after the mark Cat sells into the only bid; the engine's order comes at 100 ms and finds nothing."""
+    """LIQ-9: 50 ms after the mark Cat sells into the only bid; the engine's order comes at 100 ms and finds nothing."""
     sim = long_at_20x()
     perp(sim, DAN, BUY, 9_700, 100)
     jump(sim, 97.4)
@@ -321,7 +321,7 @@ def test_orders_of_the_engine_queue_with_the_rest() -> None:
 
 
 def test_the_mark_is_not_remade_between_two_liquidations() -> None:
-    """LIQ-10: two accounts are sold at one instant, the first through three levels; both are measured by one mark."""
+    """LIQ-9: two accounts are sold at one instant, the first through three levels; both are measured by one mark."""
     sim = market(people=5, knobs=NO_FEES)
     for account, dollars in ((ANN, 50), (EVE, 50), (BOB, 10_000), (CAT, 10_000)):
         sim.endow(account, accounts.USD, dollars * DOLLAR)
@@ -340,7 +340,7 @@ def test_the_mark_is_not_remade_between_two_liquidations() -> None:
 
 
 def test_a_full_lane_delays_an_order_and_hangs_nobody() -> None:
-    """LIQ-10, FLIGHT-3: the engine's lane has room for one; both accounts are sold in the end."""
+    """LIQ-9, FLIGHT-3: the engine's lane has room for one; both accounts are sold in the end."""
     sim = market(people=5, knobs=NO_FEES, lanes=((100_000, 1), (0, 64)))
     for account, dollars in ((ANN, 50), (EVE, 50), (BOB, 10_000)):
         sim.endow(account, accounts.USD, dollars * DOLLAR)
@@ -372,7 +372,7 @@ def test_who_ruins_himself_between_two_seconds_owes_it_too() -> None:
 
 
 def test_nobody_is_deleveraged_while_he_has_equity() -> None:
-    """LIQ-19: at 97 Ann has 20, and nobody bids: by default Bob's position is cut, by the rule the fund tries again, until the mark
+    """LIQ-15: at 97 Ann has 20, and nobody bids: by default Bob's position is cut, by the rule the fund tries again, until the mark
     is back and she is well, or below 95, where nothing is left."""
     for rule in (engine.ALWAYS, engine.BELOW_ZERO):
         knobs = {**NO_FEES, (engine.liquidation_rules, "reduce_from"): rule}
@@ -395,7 +395,7 @@ def test_nobody_is_deleveraged_while_he_has_equity() -> None:
 
 
 def test_debts_without_a_position_are_paid_from_tokens_first() -> None:
-    """LIQ-15, CONV-2: Ann owes $10, and her half a token rests in the book: it is taken back and sold, and nothing is missing."""
+    """LIQ-14, CONV-2: Ann owes $10, and her half a token rests in the book: it is taken back and sold, and nothing is missing."""
     sim = market(people=2, knobs=NO_FEES)
     sim.endow(BOB, accounts.USD, 1_000 * DOLLAR)
     sim.endow(ANN, accounts.token_asset(0), 500_000)

@@ -1,4 +1,4 @@
-"""Margin: equity, the worst fill, buckets (MARG-1, MARG-3, MARG-4, MARG-6)."""
+"""Margin: equity, the worst fill, buckets (MARG-1, MARG-2, MARG-3, MARG-4)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_equity_is_dollars_plus_positions_at_the_mark_plus_funding() -> None:
 
 
 def test_initial_margin_after_the_worst_fill() -> None:
-    """MARG-3: $100 carry $2,000 of perp at 20x. A bid of 1,200 and an ask of 1,200 need the larger side only."""
+    """MARG-2: $100 carry $2,000 of perp at 20x. A bid of 1,200 and an ask of 1,200 need the larger side only."""
     sim = market(people=1, dollars=100, knobs=NO_FEES)
     assert perp(sim, ANN, BUY, 10_000, 2_001) == matching.NOT_ENOUGH_MARGIN
     assert perp(sim, ANN, BUY, 10_000, 1_200) == matching.ACCEPTED
@@ -46,7 +46,7 @@ def test_initial_margin_after_the_worst_fill() -> None:
 
 
 def test_a_price_away_from_the_mark_is_paid_for_at_once() -> None:
-    """MARG-3: 1,000 lots at $110 with the mark at $100 lose $100 on the fill, beside $50 of margin.
+    """MARG-2: 1,000 lots at $110 with the mark at $100 lose $100 on the fill, beside $50 of margin.
 
     An order that fills is not born bankrupt; at $90 there is no loss and $50 are enough.
     """
@@ -59,7 +59,7 @@ def test_a_price_away_from_the_mark_is_paid_for_at_once() -> None:
 
 
 def test_the_fee_is_part_of_what_must_be_there() -> None:
-    """MARG-3: 5 bp of $2,000 are a dollar."""
+    """MARG-2: 5 bp of $2,000 are a dollar."""
     sim = market(people=1, dollars=100)
     assert perp(sim, ANN, BUY, 10_000, 2_000) == matching.NOT_ENOUGH_MARGIN
     sim.endow(ANN, 0, 1 * DOLLAR)
@@ -67,7 +67,7 @@ def test_the_fee_is_part_of_what_must_be_there() -> None:
 
 
 def test_margin_is_shared_by_all_tickers() -> None:
-    """MARG-3: $100 and two tickers: $1,500 of one leave $500 of the other."""
+    """MARG-2: $100 and two tickers: $1,500 of one leave $500 of the other."""
     sim = market(people=1, dollars=100, tickers=2, knobs=NO_FEES)
     assert sim.place(ANN, 0, BUY, 10_000, 1_500) == matching.ACCEPTED
     assert sim.place(ANN, 2, SELL, 10_000, 501) == matching.NOT_ENOUGH_MARGIN
@@ -75,7 +75,7 @@ def test_margin_is_shared_by_all_tickers() -> None:
 
 
 def test_what_only_reduces_needs_no_margin() -> None:
-    """MARG-4: Ann lost all but $30 of $100 and could open nothing, but may sell what she holds, however often she asks."""
+    """MARG-3: Ann lost all but $30 of $100 and could open nothing, but may sell what she holds, however often she asks."""
     sim = market(people=3, dollars=100, knobs=NO_FEES)
     perp(sim, ANN, BUY, 10_000, 1_000)
     perp(sim, BOB, SELL, 10_000, 1_000)
@@ -88,7 +88,7 @@ def test_what_only_reduces_needs_no_margin() -> None:
 
 
 def test_money_moves_to_a_bucket_and_back_while_both_keep_their_margin() -> None:
-    """MARG-6: of $100 Ann needs $50 for 1,000 lots of her own; her bucket needs $5 of its $20 for 100 lots."""
+    """MARG-4: of $100 Ann needs $50 for 1,000 lots of her own; her bucket needs $5 of its $20 for 100 lots."""
     sim = market(people=2, dollars=100, buckets=[ANN], knobs=NO_FEES)
     bucket = CAT
     perp(sim, ANN, BUY, 10_000, 1_000)
@@ -107,7 +107,7 @@ def test_money_moves_to_a_bucket_and_back_while_both_keep_their_margin() -> None
 
 
 def test_a_bucket_does_not_net_with_its_owner() -> None:
-    """MARG-6, LEDGER-4: long in the account and short in the bucket are margined each by itself."""
+    """MARG-4, LEDGER-4: long in the account and short in the bucket are margined each by itself."""
     sim = market(people=2, dollars=100, buckets=[ANN], knobs=NO_FEES)
     bucket = CAT
     margin.move(sim.world, ANN, bucket, 50 * DOLLAR)
@@ -116,7 +116,7 @@ def test_a_bucket_does_not_net_with_its_owner() -> None:
 
 
 def test_small_orders_of_one_second_are_added_up() -> None:
-    """MARG-3: $100 carry 2,000 lots at 20x: 66 orders of 30 and then no more, though each alone is far
+    """MARG-2: $100 carry 2,000 lots at 20x: 66 orders of 30 and then no more, though each alone is far
     below what is spare."""
     sim = market(people=2, dollars=100, knobs=NO_FEES)
     codes = [perp(sim, ANN, BUY, 9_999, 30) for _ in range(70)]

@@ -1,4 +1,4 @@
-"""The liquidity pool (POOL-1 to POOL-3, LIQ-12). Ann is long 1,000 lots at $100 on $50; a case is covered at once."""
+"""The liquidity pool (POOL-1 to POOL-3, LIQ-11). Ann is long 1,000 lots at $100 on $50; a case is covered at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def covered(capital: int) -> Simulation:
 
 
 def test_it_pays_what_a_close_costs_beyond_the_zero_equity_price() -> None:
-    """POOL-2, POOL-3, LIQ-12: mark 94, equity -10. Bids: 500 at 93.50, 300 at 89, 200 at 88; 5 % below the best is 88.825.
+    """POOL-2, POOL-3, LIQ-11: mark 94, equity -10. Bids: 500 at 93.50, 300 at 89, 200 at 88; 5 % below the best is 88.825.
 
     800 lots cost 2.5 + 15 against the mark and their share of the equity is -8: the pool pays 25.5, equity is -2 for the 200
     that are left. A second later the best is 88: 12 more and -2, so 14. Ann ends with nothing.
@@ -96,7 +96,7 @@ def test_two_orders_in_flight_do_not_spend_the_same_dollars() -> None:
 
 
 def test_its_income_is_liquidation_fees() -> None:
-    """POOL-1, LIQ-9: at 97.4 everything sells there; 0.5 % of 974 is 4.87."""
+    """POOL-1, LIQ-8: at 97.4 everything sells there; 0.5 % of 974 is 4.87."""
     sim = covered(0)
     perp(sim, CAT, BUY, 9_740, 1_000)
     jump(sim, 97.4)
@@ -117,7 +117,7 @@ def test_empty_it_pays_nothing_and_says_when() -> None:
 
 @pytest.mark.parametrize("assigned", [False, True])
 def test_tokens_pay_before_it_does(assigned: bool) -> None:
-    """LIQ-12, CONV-2: at 94 equity is -10 and half a token would bring $49.25. Closed in the book or taken by Cat for 7.05, the
+    """LIQ-11, CONV-2: at 94 equity is -10 and half a token would bring $49.25. Closed in the book or taken by Cat for 7.05, the
     pool pays nothing and receives at most its fees."""
     sim = covered(1_000)
     sim.endow(ANN, accounts.token_asset(0), 500_000)
@@ -136,7 +136,7 @@ def test_tokens_pay_before_it_does(assigned: bool) -> None:
 
 
 def test_it_makes_good_what_an_account_owes_in_the_end() -> None:
-    """LIQ-15, POOL-3: minus $5, of which it has $3."""
+    """LIQ-14, POOL-3: minus $5, of which it has $3."""
     sim = covered(3)
     leave(sim, EMPTY, -5 * DOLLAR)
     assert liquidation.absorb(sim.world, EMPTY, -1) == 5 * DOLLAR
@@ -146,7 +146,7 @@ def test_it_makes_good_what_an_account_owes_in_the_end() -> None:
 
 
 def test_fees_go_to_the_pool_before_the_fund_and_the_backstop() -> None:
-    """LIQ-9: a venue that has all three; then one without a pool."""
+    """LIQ-8: a venue that has all three; then one without a pool."""
     for stages, house in (((COVERED, FUND, VAULT), accounts.POOL), ((FUND, VAULT), accounts.INSURANCE)):
         sim = market(people=1, dollars=100, stages=stages)
         before = usd(sim, house)
@@ -155,7 +155,7 @@ def test_fees_go_to_the_pool_before_the_fund_and_the_backstop() -> None:
 
 
 def test_a_provider_beyond_its_limit_is_not_paid_by_it() -> None:
-    """POOL-2, LIQ-12: it covers closes up to 1 % away; an edge of 2 % is further, one of 1 % is not."""
+    """POOL-2, LIQ-11: it covers closes up to 1 % away; an edge of 2 % is further, one of 1 % is not."""
     for edge_ppb, taken in ((20_000_000, 0), (10_000_000, 1_000)):
         sim = covered(1_000)
         sim.memory[pool.pool_rules]["cover_ppb"] = 10_000_000

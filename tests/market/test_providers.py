@@ -1,4 +1,4 @@
-"""Assignments to liquidity providers (PROV-1 to PROV-4, LIQ-11, LIQ-12). Ann is long 1,000 lots at $100 on $50."""
+"""Assignments to liquidity providers (PROV-1 to PROV-4, LIQ-10, LIQ-11). Ann is long 1,000 lots at $100 on $50."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_offer_is_held_within_the_venues_bounds_and_can_be_taken_back() -> No
 
 
 def test_the_cheapest_edge_goes_first_and_no_offer_is_overdrawn() -> None:
-    """PROV-2, PROV-3, PROV-4, LIQ-11: mark 97, a lot is worth $0.97. Dan has room for $300, 309 lots; Cat for $500, 515.
+    """PROV-2, PROV-3, PROV-4, LIQ-10: mark 97, a lot is worth $0.97. Dan has room for $300, 309 lots; Cat for $500, 515.
 
     Edges: 0.75 % of 299.73 and 1 % of 499.55, out of Ann's 20.
     """
@@ -110,7 +110,7 @@ def test_a_provider_keeps_his_initial_margin() -> None:
 
 
 def test_without_equity_for_the_edge_nothing_is_assigned() -> None:
-    """PROV-4, LIQ-11: at 95.2 Ann has 2 left for 1,000 lots, 0.75 % would be 7.14: no assignment, also not of a few lots."""
+    """PROV-4, LIQ-10: at 95.2 Ann has 2 left for 1,000 lots, 0.75 % would be 7.14: no assignment, also not of a few lots."""
     sim = long_at_20x(capital=0)
     providers.offer(sim.world, DAN, 0, CHEAP, 5_000 * DOLLAR)
     jump(sim, 95.2)
@@ -120,7 +120,7 @@ def test_without_equity_for_the_edge_nothing_is_assigned() -> None:
 
 
 def test_in_a_covered_close_the_pool_pays_the_difference() -> None:
-    """LIQ-12, POOL-3: at 94 equity is -10 and the edge 7.05: the pool puts in 17.05, Dan takes all, Ann ends with nothing."""
+    """LIQ-11, POOL-3: at 94 equity is -10 and the edge 7.05: the pool puts in 17.05, Dan takes all, Ann ends with nothing."""
     sim = long_at_20x()
     providers.offer(sim.world, DAN, 0, CHEAP, 5_000 * DOLLAR)
     jump(sim, 94.0)
@@ -155,7 +155,7 @@ def test_a_provider_may_just_meet_his_initial_margin(side: int, equity: int, tak
 
 
 def test_what_a_provider_took_is_watched() -> None:
-    """MARG-5: at 97 Cat takes 206 lots on $10; at 92 he has lost them, and the position is closed for him too."""
+    """THR-1: at 97 Cat takes 206 lots on $10; at 92 he has lost them, and the position is closed for him too."""
     sim = long_at_20x(cat=10)
     providers.offer(sim.world, CAT, 0, CHEAP, 5_000 * DOLLAR)
     jump(sim, 97.0)

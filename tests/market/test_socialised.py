@@ -53,7 +53,7 @@ def unpaid(sim: Simulation) -> tuple[float, float]:
 
 
 def test_a_loss_is_shared_by_profits_of_open_positions() -> None:
-    """LIQ-14, LIQ-15, SOC-1: Ann is closed at 94 against those ahead in the line; of the missing 10, Bob's 500 lots that are
+    """LIQ-13, LIQ-14, SOC-1: Ann is closed at 94 against those ahead in the line; of the missing 10, Bob's 500 lots that are
     left, 30 of profit, and Dan's 250, 15, bear two thirds and one third. Once.
     """
     sim = owing(socialised.PROFITS)

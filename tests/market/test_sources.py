@@ -71,7 +71,7 @@ def index(sim: Simulation) -> float:
 
 
 def test_four_sources_count_by_weight() -> None:
-    """SRC-1, SRC-4: quote 100 thrice, token book 97 twice, its last trade 98 once, a feed at 100 once: 692 / 7."""
+    """SRC-1, SRC-4, ORC-12: quote 100 thrice, token book 97 twice, its last trade 98 once, a feed at 100 once: 692 / 7."""
     assert index(several(quote=3, book=2)) == pytest.approx((300 + 194 + 98 + 100) / 7, abs=0.012)
     assert index(several(quote=0, feed=0)) == pytest.approx(97.5, rel=1e-12)
 

@@ -1,4 +1,4 @@
-"""Thresholds: who is looked at again, and when (MARG-5, MARG-10)."""
+"""Thresholds: who is looked at again, and when (THR-1, ATT-1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from plain.market import (
 
 
 def test_an_account_is_looked_at_once_and_again_when_a_mark_crosses_its_price() -> None:
-    """MARG-5, MARG-10: 1,000 lots long on $100; equity 100 - 10 d meets maintenance 25 - .25 d at d = $7.69: a mark of 92.31."""
+    """THR-1, ATT-1: 1,000 lots long on $100; equity 100 - 10 d meets maintenance 25 - .25 d at d = $7.69: a mark of 92.31."""
     sim = market(people=2, dollars=100, knobs=NO_FEES)
     perp(sim, ANN, BUY, 10_000, 1_000)
     perp(sim, BOB, SELL, 10_000, 1_000)
@@ -37,7 +37,7 @@ def test_an_account_is_looked_at_once_and_again_when_a_mark_crosses_its_price() 
 
 
 def test_two_tickers_falling_together_are_seen() -> None:
-    """MARG-5: 500 lots of each; either may fall 7 % alone, both by 7.7 % are too much."""
+    """THR-1: 500 lots of each; either may fall 7 % alone, both by 7.7 % are too much."""
     sim = market(people=2, dollars=100, tickers=2, knobs=NO_FEES)
     for number in (0, 2):
         sim.place(ANN, number, BUY, 10_000, 500)
@@ -51,7 +51,7 @@ def test_two_tickers_falling_together_are_seen() -> None:
 
 
 def test_funding_alone_is_seen_though_no_mark_moves() -> None:
-    """MARG-5, FUND-5: $.05 above maintenance and $40 an hour to pay: below it in the fifth second, at a mark that stands."""
+    """THR-1, FUND-5: $.05 above maintenance and $40 an hour to pay: below it in the fifth second, at a mark that stands."""
     sim = market(people=2, knobs=NO_FEES, start_us=FRIDAY_OPEN + MINUTE)
     sim.endow(ANN, 0, 50 * DOLLAR)
     sim.endow(BOB, 0, 10_000 * DOLLAR)

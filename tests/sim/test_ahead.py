@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from offhours.sim.compile import COMPILED
+from offhours.sim.compile import COMPILED, kernel, wrapping_sum
 
 pytestmark = pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
 
@@ -152,6 +152,19 @@ def test_a_helper_ends_with_the_process_that_started_it() -> None:
 
     told = json.dumps([str(CACHE_FOLDER), "offhours.sim.chance"]) + "\n"
     assert subprocess.run([sys.executable, "-c", start], input=told, text=True, timeout=100).returncode == 0
+
+
+def sum_of_three(a: int, b: int, c: int) -> int:
+    return wrapping_sum(wrapping_sum(a, b), c)
+
+
+def test_a_kernel_of_other_sources_is_compiled_where_it_is_entered() -> None:
+    """The cache is named by the market's sources: what calls them from outside may change without its noticing."""
+    from offhours.sim.ahead import _missing
+
+    outside: Any = kernel(sum_of_three)
+    assert _missing(outside) == {}
+    assert outside(2, 3, 4) == 9
 
 
 def test_a_part_is_begun_when_all_it_calls_is_done() -> None:

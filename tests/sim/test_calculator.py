@@ -269,7 +269,7 @@ VECTORS = [
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector[0])
 def test_a_published_number_comes_out(vector: Vector) -> None:
-    """LIQ-7, LIQ-9, MARG-1, MARG-2 and what other venues have instead."""
+    """ENG-1, LIQ-8, MARG-1, TIER-1 and what other venues have instead."""
     _, source, question, form, inputs, expected = vector
     assert source
     found = ask(question, form, **inputs).value
@@ -508,7 +508,7 @@ def schedules(draw: st.DrawFn) -> list[tuple[Fraction, Fraction, Fraction]]:
 def test_a_liquidation_price_by_tiers_is_the_first_price_where_margin_is_missing(
     side: str, size: Fraction, entry: Fraction, leverage: int, tiers: Any, whole: bool
 ) -> None:
-    """MARG-1, MARG-2: on the way there is margin to spare everywhere, and just beyond there is not."""
+    """MARG-1, TIER-1: on the way there is margin to spare everywhere, and just beyond there is not."""
     edges, held = tuple(t[0] for t in tiers), tuple(t[2] for t in tiers)
     s = sign(side)
     collateral = size * entry / leverage
@@ -533,7 +533,7 @@ def test_a_liquidation_price_by_tiers_is_the_first_price_where_margin_is_missing
 
 @given(size=sizes, price=cents, tiers=schedules())
 def test_marginal_tiers_have_no_jump_and_amounts_say_the_same(size: Fraction, price: Fraction, tiers: Any) -> None:
-    """MARG-2: notional x rate - amount (Binance) is the sum over tiers (Kraken), to the micro-dollar that is rounded up."""
+    """TIER-1: notional x rate - amount (Binance) is the sum over tiers (Kraken), to the micro-dollar that is rounded up."""
     notional = size * price
     amount = ask("maintenance-amount", "tiers", notional=notional, tiers=tiers)
     by_amount = notional * amount["maintenance_rate"] - amount.value
@@ -548,7 +548,7 @@ def test_marginal_tiers_have_no_jump_and_amounts_say_the_same(size: Fraction, pr
 @given(lots=st.integers(1, 10**7), cents_=st.integers(100, 100_000), form=st.sampled_from(["marginal", "whole"]))
 @settings(max_examples=20, deadline=None)
 def test_margin_is_what_the_market_asks(lots: int, cents_: int, form: str) -> None:
-    """MARG-2: the calculator's margin of a position is the kernel's, to the micro-dollar."""
+    """TIER-1: the calculator's margin of a position is the kernel's, to the micro-dollar."""
     sim = kraken_market(form)
     notional = lots * cents_ * 100
     asked = ask("margin", "kraken", size=Fraction(lots, 100), price=Fraction(cents_, 100), whole=form)
@@ -565,7 +565,7 @@ def test_margin_is_what_the_market_asks(lots: int, cents_: int, form: str) -> No
 def test_graded_margin_is_what_the_market_asks(
     lots: int, cents_: int, slope: int, lend: int, add: int, binds: bool, interest: int, closed: bool
 ) -> None:
-    """MARG-7 to MARG-9: at any size, hour and open interest the calculator's margin is the kernel's, to the micro-dollar."""
+    """TIER-2 to TIER-4: at any size, hour and open interest the calculator's margin is the kernel's, to the micro-dollar."""
     form = brackets.SIZE_LINEAR if slope else brackets.WHOLE
     numbers = {
         "form": form, "slope_ppb": slope, "closed_leverage_milli": lend, "closed_add_ppb": add, "closed_for": int(binds),
@@ -595,7 +595,7 @@ def test_graded_margin_is_what_the_market_asks(
     down=st.integers(1, 3),
 )
 def test_a_step_by_tiers_ends_just_below_an_edge(lots: int, cents_: int, edges: list[int], down: int) -> None:
-    """LIQ-17: what is left is in the tier that was aimed at, and a lot more would not be; without such a tier nothing is closed."""
+    """ENG-3: what is left is in the tier that was aimed at, and a lot more would not be; without such a tier nothing is closed."""
     table = [(edge, Fraction(1, 10), Fraction(1, 20)) for edge in (0, *sorted(edges))]
     size, price = Fraction(lots, 100), Fraction(cents_, 100)
     part = ask("partial-size", "tiers", size=size, price=price, tiers=table, down=down).value

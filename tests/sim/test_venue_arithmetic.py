@@ -251,13 +251,17 @@ def test_an_empty_list_is_one_sentence_where_a_form_needs_it(nothing: Any) -> No
         ("funding-rate", "kraken", {"premiums": "1 %, 2 %", "kept": "1000 %"}, "average"),
         ("funding-rate", "kraken", {"premiums": "1 %, 2 %", "kept": "0"}, "average"),
         ("insurance-room", "drawdown", {"level": 100, "loss": 1, "stop": "-5 %"}, "stays"),
-        ("funding-payment", "dydx", {"rate": "1 %", "price": 100, "exponent": 1_000_000}, "index_change"),
         ("token", "fee", {"fee_a_year": "1000 %"}, "fee_a_day"),
     ],
 )
 def test_what_no_venue_could_have_is_a_sentence(question: str, venue: str, given_: dict[str, Any], name: str) -> None:
     with pytest.raises(Mistake, match=f"has no {name} for these numbers"):
         ask(question, venue, **given_)
+
+
+def test_a_number_of_digits_beyond_all_reckoning_is_a_sentence() -> None:
+    with pytest.raises(Mistake, match="exponent: 1000000 is not between -16 and 16"):
+        ask("funding-payment", "dydx", rate="1 %", price=100, exponent=1_000_000)
 
 
 def test_a_thin_book_has_no_price() -> None:

@@ -236,7 +236,7 @@ def test_a_rule_that_cannot_be_is_one_sentence_with_the_nearest(knob: str, word:
 
 
 def test_the_tiers_a_market_applies_are_the_tiers_that_are_asked() -> None:
-    """MARG-2: the calculator reads the class as the market does, the largest leverage included."""
+    """TIER-1: the calculator reads the class as the market does, the largest leverage included."""
     ten = rules.resolve("kraken", ["TSLAx"], changes=layers.set_layer([("perp.margin.leverage_max", "10x")], ["TSLAx"]))
     tiers = calculator.tiers_of(ten, "TSLAx")
     assert [float(initial) for _, initial, _ in tiers] == [0.1, 0.1, 0.2, 0.3, 0.5]

@@ -60,7 +60,7 @@ def test_the_path_of_five_accounts() -> None:
 
 
 def test_bankruptcy_and_liquidation_prices_of_five_accounts() -> None:
-    """At the opening price: entry less cash per unit; and where equity is 10 % of the value (LIQ-7, MARG-1)."""
+    """At the opening price: entry less cash per unit; and where equity is 10 % of the value (ENG-1, MARG-1)."""
     bust = [0, 1 / 3, 5 / 3, 0.8947, 1.1010]
     liquidation = [0, 0.3704, 1.5152, 0.9942, 1.0010]
     for account in range(5):
@@ -95,7 +95,7 @@ def test_losses_of_the_two_forced_closes() -> None:
 
 
 def test_fees_of_the_example() -> None:
-    """Half a unit at 1.30, filled at 1.32: 40 bp of the mark are 0.0026, 20 bp of it and 10 bp of the fill 0.00196 (LIQ-9)."""
+    """Half a unit at 1.30, filled at 1.32: 40 bp of the mark are 0.0026, 20 bp of it and 10 bp of the fill 0.00196 (LIQ-8)."""
 
     def fee(price: str, rate: str) -> float:
         return float(ask("liquidation-fee", "kraken", notional=float(price) * 0.5, equity=1, rate=rate))

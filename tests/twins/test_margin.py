@@ -44,7 +44,7 @@ notionals = st.one_of(
 
 @given(st.sampled_from(sorted(TIERS)), st.booleans(), notionals)
 def test_the_margin_of_a_notional(tiers: str, whole: bool, notional: int) -> None:
-    """MARG-2: on, below and above every edge, marginal and whole."""
+    """TIER-1: on, below and above every edge, marginal and whole."""
     sim = base(tiers, whole)
     assert brackets.initial(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 1, whole)
     assert brackets.maintenance(sim.world, 0, notional) == requirement(notional, TIERS[tiers], 2, whole)
@@ -88,7 +88,7 @@ def write(sim: Simulation, dollars: int, held: list[Holding]) -> None:
 )
 @settings(max_examples=200)
 def test_equity_and_requirements_of_an_account(tiers: str, whole: bool, dollars: int, held: list[Holding]) -> None:
-    """MARG-1, MARG-2, MARG-3, FUND-6: dollars of either sign, three tickers, orders on both sides."""
+    """MARG-1, TIER-1, MARG-2, FUND-6: dollars of either sign, three tickers, orders on both sides."""
     sim, schedule = base(tiers, whole), TIERS[tiers]
     write(sim, dollars, held)
     worth = equity(dollars, held)
@@ -115,7 +115,7 @@ def test_equity_and_requirements_of_an_account(tiers: str, whole: bool, dollars:
 def test_an_order_is_covered_to_the_micro_dollar(
     whole: bool, held: list[Holding], side: int, price: int, lots: int, off: int, taker_ppb: int
 ) -> None:
-    """MARG-3, MARG-4: equity is put at what the order needs, and up to two micro-dollars beside it."""
+    """MARG-2, MARG-3: equity is put at what the order needs, and up to two micro-dollars beside it."""
     sim = base("D", whole)
     write(sim, 0, held)
     after = Holding(held[0].lots, held[0].mark_ticks, 100, [*held[0].orders, (side, price, lots)])
@@ -149,7 +149,7 @@ messages = st.lists(
 def test_what_was_reckoned_never_lets_an_order_pass_that_a_fresh_look_would_refuse(
     whole: bool, dollars: int, sent: list[tuple[int, int, int, int, int]]
 ) -> None:
-    """MARG-3: a market that forgets what it reckoned before each order answers alike, order by order."""
+    """MARG-2: a market that forgets what it reckoned before each order answers alike, order by order."""
     sims = [base("D", whole).fork() for _ in range(2)]
     for sim in sims:
         sim.endow(ANN, 0, dollars * 1_000_000)

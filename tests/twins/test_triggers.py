@@ -114,7 +114,7 @@ moves = st.one_of(st.just(0), st.just(0), st.integers(-3, 3), st.integers(-40, 4
 @given(data=st.data())
 @settings(max_examples=50)
 def test_triggers_find_exactly_who_is_below_maintenance(tickers: int, form: str, data: st.DataObject) -> None:
-    """MARG-5, LIQ-1, TRIG-1: each second, over a full hour, with funding that eats at equity, for every form of tiers."""
+    """THR-1, LIQ-1, TRIG-1: each second, over a full hour, with funding that eats at equity, for every form of tiers."""
     sim = base(tickers, form)
     everybody = range(BOB, BOB + CROWD)
     for account, (wanted, kept) in zip(everybody, data.draw(accounts_with(tickers)), strict=True):
@@ -205,7 +205,7 @@ jumps = st.tuples(moves, moves, st.sampled_from([None, None, -1.0, -0.3, 0.0, 0.
 @given(st.lists(one, min_size=CROWD, max_size=CROWD), st.lists(jumps, min_size=5, max_size=40))
 @settings(max_examples=60)
 def test_triggers_find_whose_tokens_or_debts_have_failed(people: list[Any], path: list[Any]) -> None:
-    """MARG-5, COLL-1, COLL-2: positions, tokens, borrowed tokens that were sold and dollars that were borrowed, over a full hour;
+    """THR-1, COLL-1, COLL-2: positions, tokens, borrowed tokens that were sold and dollars that were borrowed, over a full hour;
     indices move, and the mark of the first ticker apart from its index."""
     sim = pledged()
     everybody = range(BOB, BOB + CROWD)

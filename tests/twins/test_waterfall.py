@@ -121,7 +121,7 @@ def test_deleveraging(
     lots: list[int], entry: list[int], per_mille: list[int], mark: int, pusd: list[int], tokens: list[int], house: int,
     stages: tuple[int, ...], price: int, form: int, instant: int, whose: list[int],
 ) -> None:  # fmt: skip
-    """ADL-1 to ADL-7, LIQ-8, LIQ-15: who is closed for whom, at what price, who is passed over, and who bears the rest."""
+    """ADL-1 to ADL-7, LIQ-7, LIQ-14: who is closed for whom, at what price, who is passed over, and who bears the rest."""
     sim = base(stages)
     name(sim, instant, whose)
     sim.memory[deleverage.adl_rules]["price"], sim.memory[deleverage.adl_rules]["form"] = price, form
@@ -162,7 +162,7 @@ def test_assignment(
     lots: int, side: int, per_mille: int, mark: int, given_offers: list[tuple[int, int, int, int]], instant: int,
     whose: list[int], pusd: list[int],
 ) -> None:  # fmt: skip
-    """PROV-1 to PROV-4, LIQ-11: who takes how much for which edge."""
+    """PROV-1 to PROV-4, LIQ-10: who takes how much for which edge."""
     sim = base((ASSIGNED, COVERED, DELEVERAGED))
     name(sim, instant, whose)
     own = [side * lots, *(held for *_, held in given_offers), 0, 0]
@@ -186,7 +186,7 @@ def test_assignment(
 def test_the_vault(
     lots: list[int], entry: list[int], per_mille: list[int], mark: int, instant: int, whose: list[int]
 ) -> None:
-    """BACK-1 to BACK-3, LIQ-6, LIQ-15: what it takes over, keeps as an edge, pays, and leaves unpaid."""
+    """BACK-1 to BACK-3, LIQ-6, LIQ-14: what it takes over, keeps as an edge, pays, and leaves unpaid."""
     sim = base((VAULT,))
     name(sim, instant, whose)
     people = written(sim, lots, entry, per_mille, mark)

@@ -8,8 +8,8 @@ rules meet rules. People keep their money and their wishes; who wants more lever
 
 The bill of a run is in dollars per $1M of open interest at the close, or the beginning of the move, that the run is about. It begins with what liquidated accounts
 lost of their own margin between the day their case was opened and its end, and goes on with the shortfall, by whoever paid it.
-Providers and a vault pay nothing of it by rule: they take positions at a price and may lose on them later. What they lost so is
-part of the bill, too, and apart from the shortfall.
+Providers and a vault pay nothing of it by rule: they take positions, with what the rules give them of the margin, and may lose on them
+later. What they lost beyond what they were given is part of the bill, too, and apart from the shortfall.
 """
 
 from __future__ import annotations
@@ -82,9 +82,12 @@ def providers_usd(run: Run) -> float | None:
 
 
 def vault_usd(run: Run) -> float | None:
-    """What the vault gained or lost on positions after it took them; None where the venue has none."""
+    """What the vault gained or lost by taking positions, the margin that came with them included; None where there is none.
+
+    What it paid of shortfalls is no part of it: that has a row of its own.
+    """
     has = waterfall.STAGES[waterfall.VAULT] in run.summary["liquidations"]["by_stage"]
-    return float(run.summary["takeover_pnl_usd"]) if has else None
+    return float(run.summary["pnl_usd"]["backstop"]) + float(run.summary["paid_by_usd"]["backstop"]) if has else None
 
 
 def bill(run: Run) -> Bill | None:

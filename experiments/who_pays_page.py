@@ -467,7 +467,7 @@ def page(found: SideBySide) -> str:
 <h2>The bill, {escape(_per(found))}</h2>{_bill_table(found)}
 <p><small>Means over the runs, with 95 % intervals of the mean, and in how many runs it came to that, with the 95 % interval of the probability
 (Clopper and Pearson 1934). Own margin: what liquidated accounts lost from the opening to the end of their case. Shortfall: what was then missing, by
-whoever paid it, or nobody. Providers and a vault pay no shortfall on what they take: they take it at a price, and what they later lost on it stands apart
+whoever paid it, or nobody. Providers and a vault pay no shortfall on what they take: what they later lost on it, beyond the margin that came with it, stands apart
 (runs in which they gained count as nothing here; their result is below). Winners whose positions are closed by ADL pay where the price is worse for them than the mark; they can be
 closed and pay nothing.</small></p>
 <h2>Beside the bill</h2>{_measure_table(found)}

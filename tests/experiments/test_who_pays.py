@@ -57,8 +57,7 @@ def run_of(paid: dict[str, float | None], bad: float, interest: float | None, se
         "bad_debt_usd": bad,
         "gap_risk": {"open_interest_usd": interest},
         "liquidations": {"own_margin_usd": own, "notional_usd": 1000.0, "by_stage": {stage: {} for stage in stages}},
-        "pnl_usd": results,
-        "takeover_pnl_usd": more.get("takeover", 0.0),
+        "pnl_usd": {**results, "backstop": more.get("vault", 0.0)},
         "outcome": "complete",
         "by_ticker": {},
         "adl": more.get("adl"),
@@ -79,12 +78,12 @@ def test_a_bill_is_per_million_of_open_interest_and_leaves_out_what_a_venue_lack
 
 
 def test_what_takers_lost_later_is_on_the_bill_and_no_part_of_the_shortfall() -> None:
-    """Providers lost $8 and the vault $6 on what they took; nothing was missing. What they gain takes nothing off the bill."""
-    lost = run_of({"backstop": 0.0}, 0.0, 1e6, stages=("assignment", "backstop vault"), results={"takers": -8.0}, takeover=-6.0)  # fmt: skip
+    """Providers lost $8 on what they took, and the vault $10, of which $4 were a shortfall. What they gain takes nothing off the bill."""
+    lost = run_of({"backstop": 4.0}, 0.0, 1e6, stages=("assignment", "backstop vault"), results={"takers": -8.0}, vault=-10.0)  # fmt: skip
     own = bill(lost)
     assert own is not None
     assert (own.parts[PROVIDERS], own.parts[VAULT_LATER]) == (8.0, 6.0)
-    assert (own.total, own.shortfall) == (39.0, 0.0)
+    assert (own.total, own.shortfall) == (43.0, 4.0)
     won = bill(run_of({}, 0.0, 1e6, stages=("assignment",), results={"takers": 8.0}))
     assert won is not None and won.parts[PROVIDERS] == 0.0 and VAULT_LATER not in won.parts
     idle = bill(run_of({}, 0.0, 1e6, results={"takers": -8.0}))
@@ -169,7 +168,8 @@ def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
 
 def book(label: str, of: Scenario, shortfalls: list[float], **more: Any) -> Rulebook:
     """A rulebook with runs of given shortfalls per $1M."""
-    runs = [run_of({"insurance fund": cost}, 0.0, 1e6, seed, **more) for seed, cost in enumerate(shortfalls)]
+    vault = {"backstop": 0.0} if "vault" in more else {}
+    runs = [run_of({"insurance fund": cost, **vault}, 0.0, 1e6, seed, **more) for seed, cost in enumerate(shortfalls)]
     for run in runs:
         run.scenario = of
     return Rulebook(label, label, of, 20, 6, runs)
@@ -192,7 +192,7 @@ def test_the_title_says_who_pays_and_no_more_than_is_shown() -> None:
     assert who_pays_page.title(luck).endswith("; two $5.00 (too few seeds to tell them apart)")
     free = side(book("one", own, [0.0, 0.0]), book("two", own, [0.0, 0.0]))
     assert who_pays_page.title(free).startswith("Under 2 rulebooks the margin of the liquidated accounts pays all")
-    vault = side(book("one", own, [1.0, 1.0], stages=("backstop vault",), takeover=-9.0), book("two", own, [0.0, 0.0]))
+    vault = side(book("one", own, [1.0, 1.0], stages=("backstop vault",), vault=-9.0), book("two", own, [0.0, 0.0]))
     assert "one costs others $10.00 per $1M of open interest, 90 % of it lost by the vault on what it took" in who_pays_page.title(vault)  # fmt: skip
 
 

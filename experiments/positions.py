@@ -117,10 +117,11 @@ class Handed:
             own = [p for p in self.positions if p.ticker == number]
             long_uusd = sum(p.value_uusd for p in own if p.lots > 0)
             short_uusd = -sum(p.value_uusd for p in own if p.lots < 0)
+            net_uusd = long_uusd - short_uusd
             if own:
                 lines.append(
                     f"  {ticker}: long ${long_uusd / MICRO:,.0f}, short ${short_uusd / MICRO:,.0f} at entry; "
-                    f"net ${(long_uusd - short_uusd) / MICRO:,.0f} is held against the outside world"
+                    f"net {'−' if net_uusd < 0 else ''}${abs(net_uusd) / MICRO:,.0f} is held against the outside world"
                 )
         if self.thin:
             lines.append(

@@ -121,7 +121,7 @@ def _value(value: float | None, unit: str) -> str:
     if unit == "USD":
         return dollars(value)
     if unit == "share":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f} %".replace("-", "−")
     texts = {"min": f"{value:,.0f} min", "%": f"{value:,.2f} %", "bp/h": f"{value:,.3f} bp/h", "number": f"{value:.2f}"}
     return texts.get(unit, f"{value:,.1f}".removesuffix(".0")).replace("-", "−")
 

@@ -490,13 +490,13 @@ _ALIKE = {
     "funding-payment": "kraken",
     "index": "kraken",
     "queue-light": "kraken",
-    "adl-price": "bankruptcy",
 }
 """Forms of every rulebook that a market runs by."""
 _BY_KNOB = {
     "mark": ("perp.oracle.form", {"averaged premium": "kraken", "fair basis": "bitmex", "median of three": "binance", "oracle median": "trade-xyz", "index": "dydx"}),
     "premium": ("perp.funding.premium", {"impact mid": "kraken", "impact prices": "binance"}),
     "adl-score": ("perp.adl.score", {name: name for name in ("bitmex", "hyperliquid", "binance", "bybit")}),
+    "adl-price": ("perp.adl.price", {"bankruptcy": "bankruptcy", "mark": "okx", "previous mark": "hyperliquid"}),
     "funding-rate": ("perp.funding.form", {"premium": "kraken", "clamp": "binance", "dead band": "deribit", "offset": "drift-rate"}),
 }  # fmt: skip
 """Forms that a knob of the rulebook decides."""

@@ -206,6 +206,16 @@ def test_a_rulebook_that_leaves_a_form_is_asked_by_its_own(here: Path) -> None:
     assert "mark = $" in printed("venues", "check", "mine.toml")
 
 
+@pytest.mark.parametrize(
+    ("venue", "price"), [("hyperliquid", 250.5), ("trade-xyz", 250.5), ("bitmex", 225), ("kraken", 225)]
+)
+def test_the_price_of_deleveraging_is_the_one_that_the_rulebook_names(here: Path, venue: str, price: float) -> None:
+    """At 10x a long from $250 is bankrupt at $225; who closes at a mark closes at the mark that he is given."""
+    printed("venues", "new", "mine", "--from", venue)
+    answers = json.loads(printed("venues", "check", "mine.toml", "--json"))["answers"]
+    assert answers["adl-price"]["answer"]["value"] == price
+
+
 def test_rulebooks_of_two_kinds_differ_in_what_one_of_them_says() -> None:
     """A default of the one is nothing that the other could differ in."""
     text = printed("venues", "diff", "kraken", "kraken-spot")

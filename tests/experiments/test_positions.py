@@ -40,7 +40,7 @@ def test_a_book_is_read_and_its_totals_are_said(tmp_path: Path) -> None:
     ]
     assert own.positions.totals() == [
         "book.csv: 2 accounts in 2 groups, 2 positions, collateral $1,600",
-        "  TSLAx: long $4,000, short $10,254 at entry; net $-6,254 is held against the outside world",
+        "  TSLAx: long $4,000, short $10,254 at entry; net −$6,254 is held against the outside world",
     ]
 
 

@@ -262,7 +262,7 @@ def test_a_bill_of_no_runs_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(12_345.0, "min", "12,345 min"), (-0.5, "%", "−0.50 %"), (3.0, "count", "3"), (0.25, "share", "25.0 %"), (None, "USD", "none")],
+    [(12_345.0, "min", "12,345 min"), (-0.5, "%", "−0.50 %"), (3.0, "count", "3"), (0.25, "share", "25.0 %"), (-0.25, "share", "−25.0 %"), (None, "USD", "none")],
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float | None, unit: str, text: str) -> None:
     assert who_pays_page._value(value, unit) == text
